@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound of the server, in one place, each with its reason. Units are the last word of a
+/// name.
+namespace sbot::limits {
+
+// --- connections
+/// A whole handshake, from accept or connect (ssb-config's `timers.handshake` overrides it).
+inline constexpr std::uint64_t handshake_ms_default = 5000;
+/// Box-stream bodies: the protocol's own size; a longer one from a peer closes the session.
+inline constexpr std::size_t box_body_bytes_max = 4096;
+/// Connections that have not finished their handshake, and those that have.
+inline constexpr std::size_t handshakes_max = 128;
+inline constexpr std::size_t peers_max = 400;
+
+/// A host name: what DNS allows.
+inline constexpr std::size_t host_bytes_max = 253;
+/// Addresses of one name that are tried: enough for both families, and each gets its share of the
+/// time.
+inline constexpr std::size_t dial_addresses_max = 8;
+/// One write to a socket: larger than any frame, and within the kernel's and libuv's int.
+inline constexpr std::size_t write_bytes_max = std::size_t{1} << 30;
+/// A UDP packet of local discovery: an address of each kind and a signature take a few hundred.
+inline constexpr std::size_t datagram_bytes_max = 4096;
+
+// --- muxrpc
+/// One frame from a stranger: EBT notes reach megabytes, nothing else is near.
+inline constexpr std::size_t frame_bytes_max_stranger = std::size_t{8} << 20;
+/// One frame from ourselves (unix socket, own key, master): whole query answers and bulk adds.
+inline constexpr std::size_t frame_bytes_max_self = std::size_t{64} << 20;
+/// What all strangers together can make us hold: unfinished frames, queued items, unsent answers.
+inline constexpr std::size_t strangers_bytes_max = std::size_t{256} << 20;
+/// What each of them may always hold, so that a few greedy ones do not cost the others their
+/// connections.
+inline constexpr std::size_t stranger_bytes_granted = strangers_bytes_max / peers_max;
+/// Unsent bytes for one peer above which its sources are not read, and the point to go on.
+inline constexpr std::size_t send_high_bytes = std::size_t{256} << 10;
+inline constexpr std::size_t send_low_bytes = std::size_t{64} << 10;
+/// Items waiting for a consumer of ours in one stream before the session stops reading its socket.
+inline constexpr std::size_t stream_queue_items_max = 256;
+inline constexpr std::size_t stream_queue_bytes_max = std::size_t{1} << 20;
+/// Open streams of one peer (one without EBT opens one for each feed it wants), and unanswered
+/// requests.
+inline constexpr std::size_t streams_per_peer_max = 8192;
+inline constexpr std::size_t requests_per_peer_max = 1024;
+/// A consumer without progress for this long loses its stream, not the connection.
+inline constexpr std::uint64_t stream_stall_ms_max = 30000;
+
+// --- JSON
+/// Nesting: V8 itself prints no more than about 4,000 levels; a message has at most 62.
+inline constexpr std::size_t json_depth_max = 4000;
+
+// --- configuration
+/// Levels of a configuration or of a command's options; ours have five.
+inline constexpr std::size_t tree_depth_max = 100;
+
+// --- messages
+/// UTF-16 units of the canonical text with signature.
+inline constexpr std::size_t message_units_max = 8192;
+inline constexpr std::size_t private_recipients_max = 7;
+/// Canonical text over the limit is printed so far to tell its size in the refusal; a few thousand
+/// nested lists would make megabytes of blanks.
+inline constexpr std::size_t oversize_text_bytes_max = std::size_t{1} << 20;
+/// What a refusal quotes: any message within its limit fits (three bytes a unit).
+inline constexpr std::size_t error_quote_bytes_max = std::size_t{24} << 10;
+/// Recipients that a box1 reader looks for itself among: the reference counts its limit
+/// inclusively.
+inline constexpr std::size_t private_slots_tried_max = 8;
+/// A `secret` file is about 800 bytes.
+inline constexpr std::size_t secret_file_bytes_max = std::size_t{64} << 10;
+
+// --- log
+/// A record longer than this is damage: a message is at most 8,192 units, in UTF-8 and compact.
+inline constexpr std::size_t record_bytes_max = std::size_t{1} << 20;
+/// One read of the log by a cursor: some 350 messages; larger ones are not faster, and every open
+/// cursor holds one.
+inline constexpr std::size_t log_block_bytes = std::size_t{256} << 10;
+/// The most a cursor may be told to read at a time: for views, whose transactions are the cheaper
+/// the more they hold.
+inline constexpr std::size_t log_block_bytes_max = std::size_t{4} << 20;
+
+// --- views
+/// Waiting for another connection to a view's database before giving up.
+inline constexpr std::uint64_t view_busy_ms_max = 5000;
+/// Pages the core view's writer keeps: its index by key is written at random places.
+inline constexpr std::size_t core_view_cache_bytes = std::size_t{64} << 20;
+/// A reader goes through few pages at a time.
+inline constexpr std::size_t core_reader_cache_bytes = std::size_t{8} << 20;
+/// Feeds and types whose number the writer remembers (about 200 bytes each); a stranger can make up
+/// a type for each message.
+inline constexpr std::size_t core_view_feeds_cached_max = 100000;
+inline constexpr std::size_t core_view_types_cached_max = 10000;
+/// Rows of one page of a query: no read transaction lasts longer than that takes.
+inline constexpr std::size_t view_page_rows_max = 1000;
+/// Read keys of single messages remembered, as many as the reference caches.
+inline constexpr std::size_t read_keys_max = 512;
+/// `flume/kept.json`, 180 bytes a feed.
+inline constexpr std::size_t kept_states_bytes_max = std::size_t{64} << 20;
+/// Links being sorted for one call; beyond, SQLite uses a temporary file.
+inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
+
+// --- blobs
+/// A blob must be smaller than this (`blobs.max` of the configuration overrides it): the protocol's
+/// size, no peer fetches a larger one.
+inline constexpr std::size_t blob_bytes_max_default = std::size_t{5} << 20;
+/// What is read for one item of `blobs.get`, and at least written at a time: the reference's size,
+/// and all that a stream of a blob holds.
+inline constexpr std::size_t blob_part_bytes = std::size_t{64} << 10;
+/// Blobs asked about in one job: each costs a look at the disk.
+inline constexpr std::size_t blobs_asked_max = 256;
+/// Blobs just stored that live lists have yet to tell; one that falls further behind ends.
+inline constexpr std::size_t blob_news_max = 4096;
+
+/// Accepted messages that wait for the writer, above which replication waits.
+inline constexpr std::size_t unwritten_bytes_max = std::size_t{4} << 20;
+
+}  // namespace sbot::limits
