@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+
+#include "io/net.h"
+#include "io/uv_internal.h"
+
+/// For the sources of io/ only: what libuv holds of a Socket.
+namespace sbot::io {
+
+class ReadWait;
+
+struct Socket::Handle {
+    /// `is_unix` decides which of libuv's two stream types it is.
+    Handle(Loop& loop, bool is_unix);
+
+    uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&uv); }
+    uv_handle_t* any() { return reinterpret_cast<uv_handle_t*>(&uv); }
+    int fd();
+
+    /// Takes over a connected descriptor (closes it if libuv does not want it).
+    Result<void> open(int descriptor);
+    /// No Nagle, and the addresses of both ends.
+    void connected();
+    void acknowledge_now();
+    void close() noexcept;
+
+    union {
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv{};
+    bool is_unix;
+    Endpoint remote{};
+    Endpoint local{};
+
+    bool reading = false;  // calls in flight
+    bool writing = false;
+
+    ReadWait* reader = nullptr;
+    bool flowing = false;     // libuv reads
+    bool maybe_more = false;  // the last read may have left something in the kernel
+    int eager_reads = 0;      // since the last one that waited
+    int read_end = 0;         // sticky: UV_EOF or an error
+
+    Completion* writer = nullptr;  // waits until less is unsent
+    int write_error = 0;           // sticky
+    bool output_ended = false;
+
+    bool closed = false;  // by us
+    bool owned = true;    // a Socket points here
+    bool freed = false;   // libuv has let go
+};
+
+}  // namespace sbot::io
