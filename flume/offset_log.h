@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <shared_mutex>
+#include <string>
+
+#include "base/files.h"
+#include "flume/frame.h"
+#include "flume/log.h"
+
+namespace sbot::flume {
+
+/// `flume/log.offset`, byte for byte as npm flumelog-offset keeps it (flume/frame.h). On
+/// base::MemoryFiles it is a log in memory.
+class OffsetLog final : public Log {
+ public:
+    struct Options {
+        Mode mode = Mode::bits32;
+        std::uint64_t generation = 0;  ///< what `generation()` answers
+    };
+    /// What opening found.
+    struct Recovery {
+        std::uint64_t bytes_found = 0;
+        std::uint64_t bytes_cut = 0;  ///< behind the last whole record, now gone
+    };
+
+    /// Opens the file, or makes it. What follows the last whole record is cut off, what lies before
+    /// is not looked at. Everything that is left is on the disk when this returns. The file system
+    /// outlives the log. Errors: `corrupt` for a file that is no log of this mode (it is left
+    /// alone); `io`, `denied`.
+    static Result<std::unique_ptr<OffsetLog>> open(base::Files& files, const std::string& path,
+                                                   Options options);
+
+    OffsetLog(const OffsetLog&) = delete;
+    OffsetLog& operator=(const OffsetLog&) = delete;
+
+    Result<std::vector<Offset>> append(std::span<const ByteView> batch) override;
+    Result<void> sync() override;
+    Result<Bytes> get(Offset at) const override;
+    std::optional<Offset> latest() const override;
+    Offset end() const override { return end_.load(std::memory_order_acquire); }
+    Result<std::unique_ptr<Cursor>> scan(Range range) const override;
+    Result<void> del(std::span<const Offset> entries) override;
+    std::uint64_t generation() const override { return options_.generation; }
+
+    const Recovery& recovery() const { return recovery_; }
+
+ private:
+    static constexpr Offset none = UINT64_MAX;
+
+    OffsetLog(std::unique_ptr<base::File> file, Options options)
+        : file_(std::move(file)), options_(options) {}
+
+    Result<void> recover();
+    Result<void> refuse_other_modes(std::uint64_t size) const;
+    Result<void> check_size();
+    Result<Bytes> read_record(Offset at) const;
+
+    std::unique_ptr<base::File> file_;
+    Options options_;
+    Recovery recovery_;
+    Bytes frames_;                // the batch being written
+    bool tail_is_dirty_ = false;  // a failed write could not be cut back
+    std::optional<Error> lost_;   // a sync failed
+    mutable std::shared_mutex erasing_;
+    // The end moves first: who sees a new latest entry can read it.
+    std::atomic<Offset> end_ = 0;
+    std::atomic<Offset> latest_ = none;
+};
+
+}  // namespace sbot::flume

@@ -1,0 +1,201 @@
+#include "flume/sqlite.h"
+
+#include <sqlite3.h>
+
+#include "base/files.h"
+#include "base/limits.h"
+
+namespace sbot::flume::sqlite {
+namespace {
+
+Errc code_of(int result) {
+    switch (result & 0xff) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return Errc::corrupt;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return Errc::timeout;
+        case SQLITE_IOERR:
+        case SQLITE_FULL:
+        case SQLITE_CANTOPEN:
+        case SQLITE_NOMEM: return Errc::io;
+        case SQLITE_READONLY:
+        case SQLITE_PERM: return Errc::denied;
+        // A statement that does not compile: what is in the file is not what we put there.
+        case SQLITE_ERROR:
+        case SQLITE_SCHEMA: return Errc::corrupt;
+        default: return Errc::invalid;
+    }
+}
+
+Error failed(sqlite3* db, int result) {
+    std::string what = "sqlite: ";
+    what += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(result);
+    return error(code_of(result), std::move(what));
+}
+
+}  // namespace
+
+void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Result<Database> Database::open(const std::string& path, Options options) {
+    if (!options.read_only) {
+        // SQLite would make it readable to others; its side files take this one's mode.
+        base::PosixFiles files;
+        base::OpenFile how;
+        how.create = true;
+        if (auto file = files.open(path, how); !file) return std::move(file).error();
+    }
+    sqlite3* raw = nullptr;
+    int flags = options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    int result = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    Database database;
+    database.db_.reset(raw);
+    if (result != SQLITE_OK) return failed(raw, result);
+    sqlite3_extended_result_codes(raw, 1);
+    sqlite3_busy_timeout(raw, static_cast<int>(limits::view_busy_ms_max));
+    // Not asked for, so not to be had by a damaged file either.
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    std::string pragmas = "PRAGMA secure_delete=OFF;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-" +
+                          std::to_string(options.cache_bytes / 1024) + ";";
+    if (!options.read_only) {
+        pragmas +=
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+            "PRAGMA wal_autocheckpoint=8000;PRAGMA journal_size_limit=33554432;";
+    }
+    if (auto ok = database.run(pragmas.c_str()); !ok) return std::move(ok).error().in(path);
+    return database;
+}
+
+Result<Database> Database::open_temporary(std::size_t cache_bytes) {
+    sqlite3* raw = nullptr;
+    // No name: SQLite keeps it in memory while it fits.
+    int result = sqlite3_open_v2("", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    Database database;
+    database.db_.reset(raw);
+    if (result != SQLITE_OK) return failed(raw, result);
+    sqlite3_extended_result_codes(raw, 1);
+    const std::string pragmas =
+        "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;"
+        "PRAGMA cache_size=-" +
+        std::to_string(cache_bytes / 1024);
+    if (auto ok = database.run(pragmas.c_str()); !ok) return std::move(ok).error();
+    return database;
+}
+
+Result<void> Database::run(const char* sql) {
+    int result = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
+    if (result != SQLITE_OK) return failed(db_.get(), result);
+    return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+    sqlite3_stmt* raw = nullptr;
+    int result = sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
+                                    SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    if (result != SQLITE_OK) return failed(db_.get(), result);
+    Statement statement;
+    statement.statement_.reset(raw);
+    return statement;
+}
+
+Result<std::int64_t> Database::number(std::string_view sql) {
+    auto statement = prepare(sql);
+    if (!statement) return std::move(statement).error();
+    auto row = statement->step();
+    if (!row) return std::move(row).error();
+    return *row ? statement->integer(0) : 0;
+}
+
+std::int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
+std::int64_t Database::inserted() const { return sqlite3_last_insert_rowid(db_.get()); }
+
+Result<void> Database::reset() {
+    sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+    sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_RESET_DATABASE, 1, nullptr);
+    auto done = run("VACUUM");
+    sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_RESET_DATABASE, 0, nullptr);
+    sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    if (!done) return done;
+    return run("PRAGMA journal_mode=WAL");
+}
+
+Statement& Statement::bind(int at, std::int64_t value) {
+    sqlite3_bind_int64(statement_.get(), at, value);
+    return *this;
+}
+Statement& Statement::bind(int at, double value) {
+    sqlite3_bind_double(statement_.get(), at, value);
+    return *this;
+}
+Statement& Statement::bind(int at, std::string_view text) {
+    sqlite3_bind_text64(statement_.get(), at, text.data() ? text.data() : "", text.size(),
+                        SQLITE_STATIC, SQLITE_UTF8);
+    return *this;
+}
+Statement& Statement::bind(int at, ByteView bytes) {
+    sqlite3_bind_blob64(statement_.get(), at,
+                        bytes.data() ? bytes.data() : reinterpret_cast<const std::uint8_t*>(""),
+                        bytes.size(), SQLITE_STATIC);
+    return *this;
+}
+Statement& Statement::bind_null(int at) {
+    sqlite3_bind_null(statement_.get(), at);
+    return *this;
+}
+
+Result<bool> Statement::step() {
+    int result = sqlite3_step(statement_.get());
+    if (result == SQLITE_ROW) return true;
+    if (result == SQLITE_DONE) return false;
+    Error wrong = failed(sqlite3_db_handle(statement_.get()), result);
+    reset();
+    return wrong;
+}
+
+Result<void> Statement::run() {
+    for (;;) {
+        auto row = step();
+        if (!row) return std::move(row).error();
+        if (*row) continue;
+        reset();
+        return {};
+    }
+}
+
+void Statement::reset() { sqlite3_reset(statement_.get()); }
+
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(statement_.get(), column);
+}
+double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+std::string_view Statement::text(int column) const { return base::text_of(bytes(column)); }
+ByteView Statement::bytes(int column) const {
+    const void* data = sqlite3_column_blob(statement_.get(), column);
+    return {static_cast<const std::uint8_t*>(data),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+bool Statement::is_null(int column) const {
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
+    if (auto ok = database.run("BEGIN IMMEDIATE"); !ok) return std::move(ok).error();
+    return std::unique_ptr<Transaction>(new Transaction(database));
+}
+
+Transaction::~Transaction() {
+    if (!open_) return;
+    // If SQLite has rolled back by itself already, this fails and nothing is lost.
+    auto ignored = database_.run("ROLLBACK");
+    (void)ignored.has_value();
+}
+
+Result<void> Transaction::commit() {
+    auto done = database_.run("COMMIT");
+    if (done) open_ = false;
+    return done;
+}
+
+}  // namespace sbot::flume::sqlite

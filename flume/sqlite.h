@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+/// SQLite for data that can be rebuilt: the views. A thin cover that turns its codes into Results;
+/// nobody else includes sqlite3.h.
+///
+/// Errors: `corrupt` (not a database, or a damaged one: throw it away and build it anew), `timeout`
+/// (another connection writes for too long), `io` (disk full and the like), `invalid` for the rest,
+/// which is a mistake of ours.
+namespace sbot::flume::sqlite {
+
+class Statement;
+
+/// One connection. Used by one thread at a time; several connections to one file may be.
+class Database {
+ public:
+    struct Options {
+        bool read_only = false;
+        std::size_t cache_bytes = std::size_t{32} << 20;
+    };
+
+    /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
+    /// log, synced at checkpoints: a power cut loses the newest transactions, never half of one.
+    static Result<Database> open(const std::string& path, Options options);
+    /// A private one for the time being: in memory, and in a nameless file beyond `cache_bytes`.
+    static Result<Database> open_temporary(std::size_t cache_bytes);
+
+    /// Statements that give no rows, separated by semicolons.
+    Result<void> run(const char* sql);
+    /// A statement must not outlive its database.
+    Result<Statement> prepare(std::string_view sql);
+    /// One number from one row; 0 if there is none.
+    Result<std::int64_t> number(std::string_view sql);
+
+    /// Rows changed by the last statement; the row id of the last insertion.
+    std::int64_t changes() const;
+    std::int64_t inserted() const;
+
+    /// Empties the file whatever is in it, damaged or not. No other connection may be at work in it
+    /// just then.
+    Result<void> reset();
+
+ private:
+    struct Close {
+        void operator()(sqlite3* db) const;
+    };
+    std::unique_ptr<sqlite3, Close> db_;
+};
+
+/// A prepared statement. Parameters count from 1, columns from 0. What is bound as text or bytes is
+/// borrowed until `reset` or `run`.
+class Statement {
+ public:
+    Statement& bind(int at, std::int64_t value);
+    Statement& bind(int at, double value);
+    Statement& bind(int at, std::string_view text);
+    Statement& bind(int at, ByteView bytes);
+    Statement& bind_null(int at);
+
+    /// On to the next row; false at the end.
+    Result<bool> step();
+    /// Through to the end, then `reset`.
+    Result<void> run();
+    /// Ready to be bound and stepped again. Ends the read transaction a statement holds.
+    void reset();
+
+    /// Columns of the row; what is borrowed is valid until the next step.
+    std::int64_t integer(int column) const;
+    double real(int column) const;
+    std::string_view text(int column) const;
+    ByteView bytes(int column) const;
+    bool is_null(int column) const;
+
+ private:
+    friend class Database;
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const;
+    };
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// Resets a statement when a function leaves in the middle of its rows.
+class Rewind {
+ public:
+    explicit Rewind(Statement& statement) : statement_(statement) {}
+    ~Rewind() { statement_.reset(); }
+    Rewind(const Rewind&) = delete;
+    Rewind& operator=(const Rewind&) = delete;
+
+ private:
+    Statement& statement_;
+};
+
+/// All or nothing: rolled back unless committed.
+class Transaction {
+ public:
+    static Result<std::unique_ptr<Transaction>> begin(Database& database);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    Result<void> commit();
+
+ private:
+    explicit Transaction(Database& database) : database_(database) {}
+    Database& database_;
+    bool open_ = true;
+};
+
+}  // namespace sbot::flume::sqlite
