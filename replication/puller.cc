@@ -1,0 +1,57 @@
+#include "replication/puller.h"
+
+#include <utility>
+
+#include "base/json.h"
+
+namespace sbot::replication {
+namespace {
+
+// A run of messages that is verified as one job: some milliseconds.
+constexpr std::size_t run_messages_max = 64;
+
+std::string arguments(const FeedId& feed, Sequence from) {
+    json::Writer out;
+    out.begin_array().begin_object();
+    out.member("id", feed.text()).member("seq", static_cast<double>(from));
+    out.member("live", true).member("keys", false).end_object().end_array();
+    return std::move(out).text();
+}
+
+}  // namespace
+
+Puller::Puller(muxrpc::Session& session, Intake& intake, OnTrouble on_trouble)
+    : session_(session), intake_(intake), on_trouble_(std::move(on_trouble)) {}
+
+void Puller::update(const Wants& wants) {
+    for (auto at = running_.begin(); at != running_.end();) {
+        bool wanted = wants.feeds().count(at->first) > 0;
+        at = wanted ? std::next(at) : running_.erase(at);
+    }
+    for (const FeedId& feed : wants.feeds()) {
+        if (running_.count(feed) == 0) running_.emplace(feed, pull(feed));
+    }
+}
+
+io::Task<void> Puller::pull(FeedId feed) {
+    auto pulling = pull_until_end(feed);
+    auto ended = co_await pulling;
+    if (!ended && ended.error().code == Errc::invalid) on_trouble_(feed, ended.error());
+}
+
+io::Async<void> Puller::pull_until_end(FeedId feed) {
+    auto stream = session_.source("createHistoryStream", arguments(feed, intake_.latest(feed) + 1));
+    while (true) {
+        auto batch = co_await stream->next_batch(run_messages_max);
+        if (!batch) co_return error(Errc::closed, batch.error().message);
+        if (batch->empty()) co_return {};
+        std::vector<Bytes> messages;
+        messages.reserve(batch->size());
+        for (muxrpc::Body& item : *batch) messages.push_back(std::move(item.data));
+        auto taking = intake_.take(feed, std::move(messages));
+        auto taken = co_await taking;
+        if (!taken) co_return std::move(taken).error();
+    }
+}
+
+}  // namespace sbot::replication

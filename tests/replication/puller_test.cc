@@ -1,0 +1,189 @@
+#include "replication/puller.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "io/pipe.h"
+
+namespace sbot::replication {
+namespace {
+
+io::Task<void> turns(io::Loop& loop, int count) {
+    for (int i = 0; i < count; ++i) co_await loop.yield();
+}
+
+FeedId feed(std::uint8_t number) {
+    FeedId id;
+    id.bytes[0] = number;
+    return id;
+}
+
+/// Takes everything but "bad"; remembers in which runs it came.
+class FakeIntake final : public Intake {
+ public:
+    Sequence latest(const FeedId& id) const override {
+        auto found = known.find(id);
+        return found != known.end() ? found->second : 0;
+    }
+    io::Async<std::size_t> take(FeedId id, std::vector<Bytes> messages) override {
+        co_await open.wait();
+        runs.push_back(messages.size());
+        std::size_t count = 0;
+        for (const Bytes& message : messages) {
+            if (base::text_of(message) == "\"bad\"") co_return error(Errc::invalid, "it is bad");
+            taken.push_back(base::to_text(message));
+            ++known[id];
+            ++count;
+        }
+        co_return count;
+    }
+
+    std::map<FeedId, Sequence> known;
+    std::vector<std::string> taken;
+    std::vector<std::size_t> runs;
+    io::Event open;
+};
+
+/// Gives some items, then waits for ever.
+class Items final : public muxrpc::Source {
+ public:
+    Items(std::vector<std::string> items, int& alive) : items_(std::move(items)), alive_(alive) {
+        ++alive_;
+    }
+    ~Items() override { --alive_; }
+    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
+        if (at_ == items_.size()) co_await never_.wait();
+        co_return std::optional(muxrpc::Body::json(items_[at_++]));
+    }
+
+ private:
+    std::vector<std::string> items_;
+    int& alive_;
+    std::size_t at_ = 0;
+    io::Event never_;
+};
+
+class PullerTest : public testing::Test {
+ protected:
+    PullerTest() {
+        auto open = [this](muxrpc::Request request) {
+            requests.push_back(json::compact(request.args));
+            std::string id(request.arg(0)["id"].string());
+            return muxrpc::Reply<std::unique_ptr<muxrpc::Source>>(
+                std::make_unique<Items>(items[id], alive));
+        };
+        theirs.source("createHistoryStream", muxrpc::Allow::peer, open);
+        io::Pipe pipe = io::make_pipe();
+        muxrpc::Caller anybody{muxrpc::Rights::peer, "@x"};
+        session = std::make_unique<muxrpc::Session>(loop, std::move(pipe.near), ours, anybody,
+                                                    muxrpc::SessionOptions());
+        peer = std::make_unique<muxrpc::Session>(loop, std::move(pipe.far), theirs, anybody,
+                                                 muxrpc::SessionOptions());
+        running = session->run();
+        peer_running = peer->run();
+        puller =
+            std::make_unique<Puller>(*session, intake, [this](const FeedId& id, const Error& e) {
+                troubles.push_back(id.text() + " " + e.what);
+            });
+        intake.open.set();
+    }
+    void let_run() { loop.run(turns(loop, 30)); }
+
+    io::Loop loop;
+    FakeIntake intake;
+    Wants wants;
+    std::map<std::string, std::vector<std::string>> items;
+    std::vector<std::string> requests;
+    std::vector<std::string> troubles;
+    int alive = 0;
+    muxrpc::Router ours, theirs;
+    std::unique_ptr<muxrpc::Session> session, peer;
+    io::Async<void> running, peer_running;
+    std::unique_ptr<Puller> puller;
+};
+
+TEST_F(PullerTest, opens_one_stream_for_each_want_after_the_last_message_held) {
+    intake.known[feed(1)] = 41;
+    wants.set(feed(1), true);
+    wants.set(feed(2), true);
+    puller->update(wants);
+    puller->update(wants);
+    let_run();
+    ASSERT_EQ(requests.size(), 2U);
+    std::string rest = R"(,"live":true,"keys":false}])";
+    EXPECT_EQ(requests[0], R"([{"id":")" + feed(1).text() + R"(","seq":42)" + rest);
+    EXPECT_EQ(requests[1], R"([{"id":")" + feed(2).text() + R"(","seq":1)" + rest);
+    EXPECT_EQ(puller->count(), 2U);
+}
+
+TEST_F(PullerTest, drops_what_is_not_wanted_any_more) {
+    EXPECT_TRUE(wants.set(feed(1), true));
+    EXPECT_FALSE(wants.set(feed(1), true));
+    puller->update(wants);
+    let_run();
+    EXPECT_EQ(alive, 1);
+    EXPECT_TRUE(wants.set(feed(1), false));
+    EXPECT_FALSE(wants.set(feed(1), false));
+    puller->update(wants);
+    let_run();
+    EXPECT_EQ(alive, 0);
+    EXPECT_EQ(puller->count(), 0U);
+}
+
+TEST_F(PullerTest, hands_messages_on_in_order_and_in_runs) {
+    for (int i = 0; i < 500; ++i) items[feed(1).text()].push_back(std::to_string(i));
+    intake.open.reset();
+    wants.set(feed(1), true);
+    puller->update(wants);
+    let_run();
+    intake.open.set();
+    let_run();
+    EXPECT_EQ(intake.taken, items[feed(1).text()]);
+    EXPECT_LE(*std::max_element(intake.runs.begin(), intake.runs.end()), 64U);
+    EXPECT_LT(intake.runs.size(), 50U);
+}
+
+TEST_F(PullerTest, a_bad_message_is_told_and_its_stream_given_up) {
+    items[feed(1).text()] = {"1", "\"bad\"", "3"};
+    items[feed(2).text()] = {"4"};
+    wants.set(feed(1), true);
+    wants.set(feed(2), true);
+    puller->update(wants);
+    let_run();
+    EXPECT_EQ(troubles, std::vector<std::string>{feed(1).text() + " it is bad"});
+    EXPECT_EQ(alive, 1);
+    EXPECT_EQ(intake.known[feed(2)], 1U);
+    puller->update(wants);
+    let_run();
+    EXPECT_EQ(requests.size(), 2U) << "asked again";
+}
+
+TEST_F(PullerTest, ends_with_its_session) {
+    items[feed(1).text()] = {"1"};
+    wants.set(feed(1), true);
+    puller->update(wants);
+    let_run();
+    peer->close();
+    EXPECT_EQ(loop.run(std::move(running)).error().code, Errc::closed);
+    wants.set(feed(2), true);
+    puller->update(wants);
+    let_run();
+    EXPECT_TRUE(troubles.empty());
+}
+
+TEST_F(PullerTest, can_be_dropped_while_messages_are_taken) {
+    items[feed(1).text()] = {"1"};
+    intake.open.reset();
+    wants.set(feed(1), true);
+    puller->update(wants);
+    let_run();
+    puller.reset();
+    let_run();
+    EXPECT_TRUE(intake.taken.empty());
+    EXPECT_EQ(alive, 0);
+}
+
+}  // namespace
+}  // namespace sbot::replication
