@@ -1,0 +1,12 @@
+#pragma once
+
+#include "muxrpc/router.h"
+#include "sbot/blob_keeper.h"
+
+namespace sbot::app {
+
+/// blobs.add, get, getSlice, has, size, meta, ls, rm; `blobs` outlives the router. Protocol source:
+/// ssb-blobs 1.2 and multiblob 1.13, whose words the errors are.
+void add_blob_methods(muxrpc::Router& router, BlobKeeper& blobs);
+
+}  // namespace sbot::app

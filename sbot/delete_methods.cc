@@ -1,0 +1,143 @@
+#include "sbot/delete_methods.h"
+
+#include <utility>
+
+#include "message/refs.h"
+#include "sbot/remote_error.h"
+#include "sbot/stream_options.h"
+
+namespace sbot::app {
+namespace {
+
+using muxrpc::Allow;
+using muxrpc::AsyncReply;
+using muxrpc::Body;
+using muxrpc::RemoteError;
+using muxrpc::Request;
+
+// Entries blanked in one job of the writer's lane.
+constexpr std::size_t entries_at_once = 200;
+
+/// How far a feed is, if anything of it is stored.
+std::vector<flume::FeedState> state_of(const Feeds& feeds, const FeedId& feed) {
+    const message::FeedState* state = feeds.stored(feed);
+    if (state == nullptr) return {};
+    flume::FeedState kept;
+    kept.feed = feed;
+    kept.key = state->id;
+    kept.sequence = state->sequence;
+    kept.claimed = state->timestamp;
+    return {kept};
+}
+
+io::Async<void> erase(DeleteServices& services, FeedId author, std::vector<flume::Offset> offsets) {
+    auto states = state_of(services.feeds, author);
+    std::function<Result<void>()> before = [&services, states]() -> Result<void> {
+        if (auto ok = services.kept.keep(states); !ok) return ok;
+        return forget_js_views(services.files, services.folder);
+    };
+    auto erasing = services.writer.erase(std::move(offsets), std::move(before));
+    co_return co_await erasing;
+}
+
+AsyncReply<Body> delete_message(DeleteServices& services, MessageId key) {
+    auto finding = services.reading.offset_of(key);
+    auto offset = co_await finding;
+    if (!offset) co_return remote(offset.error());
+    auto reading = services.reading.by_offset(*offset);
+    auto record = co_await reading;
+    if (!record) co_return remote(record.error());
+    json::Document document;
+    if (auto ok = document.parse_borrowed(*record); !ok) co_return remote(ok.error());
+    auto author = FeedId::parse(document.root()["value"]["author"].string());
+    if (!author) co_return RemoteError{"the entry is no message"};
+    std::vector<flume::Offset> offsets = {*offset};
+    auto erasing = erase(services, *author, std::move(offsets));
+    auto erased = co_await erasing;
+    if (!erased) co_return remote(erased.error());
+    co_return Body::json("false");  // how the reference writes undefined
+}
+
+AsyncReply<Body> delete_feed(DeleteServices& services, FeedId feed) {
+    auto listing = services.reading.all_of(feed);
+    auto entries = co_await listing;
+    if (!entries) co_return remote(entries.error());
+    json::Writer out;
+    out.begin_array();
+    std::vector<flume::Offset> offsets;
+    for (std::size_t i = 0; i < entries->size(); ++i) {
+        out.value((*entries)[i].first);
+        offsets.push_back((*entries)[i].second);
+        if (offsets.size() < entries_at_once && i + 1 < entries->size()) continue;
+        auto erasing = erase(services, feed, std::exchange(offsets, {}));
+        auto erased = co_await erasing;
+        if (!erased) co_return remote(erased.error());
+    }
+    out.end_array();
+    co_return Body::json(out.text());
+}
+
+AsyncReply<Body> del(DeleteServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    json::Value given = request.arg(0);
+    if (!given.truthy()) co_return param_required();
+    std::string_view target = given.string();
+    bool is_message = message::is_msg(target), is_feed = message::is_feed(target);
+    if (!is_message && !is_feed) {
+        if (!message::is_msg_link(target)) co_return param_type("feedId");
+        co_return RemoteError{"deletion target must be a message or feed"};
+    }
+    if (is_message) {
+        auto key = MessageId::parse(target);
+        if (!key) {
+            co_return RemoteError{"Key not found in database [" + std::string(target) + "]",
+                                  "NotFoundError"};
+        }
+        auto deleting = delete_message(services, *key);
+        co_return co_await deleting;
+    }
+    auto feed = FeedId::parse(target);
+    if (!feed) co_return Body::json("[]");
+    auto deleting = delete_feed(services, *feed);
+    co_return co_await deleting;
+}
+
+/// Belongs to the services: the index is made whether its caller stays or not.
+io::Task<void> rebuild_now(DeleteServices& services) {
+    co_await services.reading.pause();
+    // Feeds of others that were deleted may now come again from their beginning; our own must go
+    // on where it is.
+    auto kept = services.kept.keep_only(services.own);
+    if (kept) {
+        auto rebuilding = services.writer.rebuild();
+        kept = co_await rebuilding;
+    }
+    services.reading.forget_read_keys();
+    services.rebuild_failed.reset();
+    if (!kept) services.rebuild_failed = std::move(kept).error();
+    services.reading.go_on();
+    services.rebuilt.set();
+}
+
+AsyncReply<Body> rebuild(DeleteServices& services, Request) {
+    auto runs = [&] { return services.rebuilding.valid() && !services.rebuilding.done(); };
+    if (!runs()) co_await services.reading.ready().wait();
+    if (!runs()) {
+        services.rebuilt.reset();
+        services.rebuilding = rebuild_now(services);
+    }
+    co_await services.rebuilt.wait();
+    if (services.rebuild_failed) co_return remote(*services.rebuild_failed);
+    co_return Body::json("false");
+}
+
+}  // namespace
+
+void add_delete_methods(muxrpc::Router& router, DeleteServices& services) {
+    router.async("del", Allow::local,
+                 [&services](Request request) { return del(services, std::move(request)); });
+    router.async("rebuild", Allow::local,
+                 [&services](Request request) { return rebuild(services, std::move(request)); });
+}
+
+}  // namespace sbot::app

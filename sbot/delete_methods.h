@@ -1,0 +1,32 @@
+#pragma once
+
+#include "base/files.h"
+#include "io/sync.h"
+#include "io/task.h"
+#include "muxrpc/router.h"
+#include "sbot/feeds.h"
+#include "sbot/kept_states.h"
+#include "sbot/reading.h"
+#include "sbot/writer.h"
+
+namespace sbot::app {
+
+/// What `del` and `rebuild` work with; outlives the router.
+struct DeleteServices {
+    std::string folder;
+    FeedId own;
+    base::Files& files;
+    const KeptStates& kept;
+    Writer& writer;
+    Feeds& feeds;
+    Reading& reading;
+    // One rebuilding at a time, whoever asked for it and has gone since.
+    io::Event rebuilt{};
+    std::optional<Error> rebuild_failed{};
+    io::Task<void> rebuilding{};
+};
+
+/// del, of a message or of a feed, and rebuild (ssb-db 20.4).
+void add_delete_methods(muxrpc::Router& router, DeleteServices& services);
+
+}  // namespace sbot::app

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "io/pool.h"
+#include "io/sync.h"
+#include "message/keys.h"
+#include "message/validate.h"
+#include "muxrpc/stream.h"
+#include "replication/intake.h"
+#include "sbot/writer.h"
+
+namespace sbot::app {
+
+/// All feeds' last messages, and the only ways for a message to become one: publish our own, add
+/// one that a local caller hands in, take a run of them from a peer. Loop thread.
+///
+/// A feed's state moves when a message is accepted, so the next one can follow at once; if the
+/// writing then fails, the state goes back to what is in the log.
+class Feeds final : public replication::Intake {
+ public:
+    Feeds(io::Pool& pool, Writer& writer, const message::KeyPair& keys,
+          const message::HmacKey& hmac, base::MonotonicTime& time, base::Random& random);
+
+    /// What the log holds, at start; `last_received` is its latest time of reception.
+    void load(std::vector<std::pair<FeedId, message::FeedState>> states, double last_received);
+
+    /// Signs and stores; gives the envelope. Boxes content with `recps`, or refuses.
+    muxrpc::AsyncReply<std::string> publish(json::Value content);
+    /// A complete message of any author from a local caller.
+    muxrpc::AsyncReply<std::string> add(json::Value message);
+    /// The same without the check of the argument, and without waiting: the batch it will be
+    /// written with, or null where it is no valid next message.
+    io::Task<std::shared_ptr<Batch>> queue(json::Value message);
+    /// See replication/intake.h.
+    io::Async<std::size_t> take(FeedId feed, std::vector<Bytes> messages) override;
+    Sequence latest(const FeedId& feed) const override;
+
+    /// What is accepted (`ahead`) or in the log and visible; null for an unknown feed.
+    const message::FeedState* ahead(const FeedId& feed) const;
+    const message::FeedState* stored(const FeedId& feed) const;
+    /// In the order in which the log met them.
+    template <typename Visit>
+    void each_stored(Visit visit) const {
+        for (const FeedId& feed : order_) visit(feed, *stored(feed));
+    }
+
+    /// From the writer.
+    void batch_done(const Batch& batch);
+
+ private:
+    struct Slot {
+        std::optional<message::FeedState> ahead, stored;
+    };
+
+    struct Run;
+
+    /// The message is in its feed from here on; the batch it is in comes back.
+    std::shared_ptr<Batch> accept(const FeedId& author, const message::FeedState& state,
+                                  double received, std::string text);
+    static muxrpc::AsyncReply<std::string> acknowledged(std::shared_ptr<Batch> batch,
+                                                        std::string text);
+    io::Task<Run> verified(FeedId feed, std::vector<Bytes> messages);
+
+    io::Pool& pool_;
+    Writer& writer_;
+    const message::KeyPair& keys_;
+    const message::HmacKey& hmac_;
+    base::MonotonicTime& time_;
+    base::Random& random_;
+    io::Semaphore verifying_;
+    std::unordered_map<FeedId, Slot> slots_;
+    std::vector<FeedId> order_;  // of those that are stored
+};
+
+}  // namespace sbot::app

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "flume/log.h"
+#include "io/pool.h"
+#include "message/private_box.h"
+#include "muxrpc/router.h"
+#include "sbot/reading.h"
+#include "sbot/writer.h"
+
+namespace sbot::app {
+
+/// What `links` works with; outlives the router.
+struct LinksServices {
+    io::Pool& pool;
+    std::shared_ptr<const Entries> entries;  ///< shared with jobs in the pool
+    const Writer& writer;
+    Reading& reading;
+};
+
+/// links (ssb-db 20.4 `indexes/links.js`): who links to what, by which member.
+void add_links_methods(muxrpc::Router& router, LinksServices& services);
+
+}  // namespace sbot::app

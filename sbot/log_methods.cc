@@ -1,0 +1,272 @@
+#include "sbot/log_methods.h"
+
+#include <cmath>
+#include <utility>
+
+#include "message/refs.h"
+#include "sbot/remote_error.h"
+
+namespace sbot::app {
+namespace {
+
+using muxrpc::Allow;
+using muxrpc::AsyncReply;
+using muxrpc::Body;
+using muxrpc::RemoteError;
+using muxrpc::Reply;
+using muxrpc::Request;
+
+Body nothing() { return Body::json("false"); }  // how the reference writes undefined
+
+AsyncReply<Body> publish(LogServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    auto publishing = services.feeds.publish(request.arg(0));
+    auto stored = co_await publishing;
+    if (!stored) co_return std::move(stored).error();
+    co_return Body::json(*stored);
+}
+
+AsyncReply<Body> add(LogServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    auto adding = services.feeds.add(request.arg(0));
+    auto stored = co_await adding;
+    if (!stored) co_return std::move(stored).error();
+    co_return Body::json(*stored);
+}
+
+/// What `get` was asked for, its three spellings made one.
+struct Wanted {
+    std::string id;
+    std::optional<double> offset;
+    bool unbox = false;
+    bool meta = false;
+    std::string read_key;
+};
+
+Reply<Wanted> wanted(json::Value given) {
+    if (!given.truthy()) return param_required();
+    Wanted want;
+    if (given.is_number()) {
+        want.offset = given.number();
+        return want;
+    }
+    bool is_object = given.is_object() || given.is_array();
+    if (given.is_true()) {  // passes for the number 1 there, and then for nothing
+        return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
+    }
+    if (!is_object && !message::is_msg_link(given.string())) return param_type("object");
+    json::Value id = is_object ? given["id"] : given;
+    if (is_object) {
+        want.unbox = given["private"].is_true();
+        want.meta = given["meta"].truthy();
+        if (want.unbox) want.read_key = given["unbox"].string();
+        if (!id.exists()) {
+            return RemoteError{"Cannot read properties of undefined (reading 'length')",
+                               "TypeError"};
+        }
+    }
+    auto link = message::parse_link(id.string());
+    if (link && id.string().find('?') != std::string_view::npos) {
+        auto key = link->unbox();
+        if (!key) return RemoteError{"the link holds no read key (?unbox=…)", "TypeError"};
+        want.unbox = true;
+        want.read_key = *key;
+        want.id = link->link;
+        return want;
+    }
+    if (id.is_number()) {
+        want.offset = id.number();
+        return want;
+    }
+    want.id = id.string();
+    if (!message::is_msg(want.id)) {
+        return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
+    }
+    return want;
+}
+
+AsyncReply<Body> get_at(LogServices& services, double offset) {
+    if (!(offset > 0) || offset != std::floor(offset)) {
+        co_return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
+    }
+    auto reading = services.reading.by_offset(static_cast<flume::Offset>(offset));
+    auto record = co_await reading;
+    if (!record) co_return remote(record.error());
+    Shape shape;
+    shape.unboxer = &services.unboxer;
+    shape.read_keys = services.reading.read_keys();
+    auto body = shaped(*record, shape, 0);
+    if (!body) co_return RemoteError{"the entry at this offset is no message"};
+    co_return std::move(*body);
+}
+
+AsyncReply<Body> get(LogServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    auto want = wanted(request.arg(0));
+    if (!want) co_return std::move(want).error();
+    if (want->offset) {
+        auto at = get_at(services, *want->offset);
+        co_return co_await at;
+    }
+    auto key = MessageId::parse(want->id);
+    if (!key)
+        co_return RemoteError{"Key not found in database [" + want->id + "]", "NotFoundError"};
+    auto reading = services.reading.by_key(*key);
+    auto record = co_await reading;
+    if (!record) co_return remote(record.error());
+    json::Document document;
+    if (auto ok = document.parse_borrowed(*record); !ok) co_return remote(ok.error());
+    json::Value envelope = document.root();
+    std::string value(envelope["value"].source());
+    if (want->unbox) {
+        auto learnt = services.reading.read_keys();
+        std::string read_key(read_key_of(learnt.get(), want->id));
+        bool given = read_key.empty() && !want->read_key.empty();
+        if (given) read_key = want->read_key;
+        std::string opened = unboxed_or_stored(envelope["value"], services.unboxer, read_key);
+        if (given && opened != value) services.reading.learn(want->id, read_key);
+        value = std::move(opened);
+    }
+    if (!want->meta) co_return Body::json(value);
+    json::Writer out;
+    out.begin_object().member("key", envelope["key"]).name("value").raw(value);
+    out.member("timestamp", envelope["timestamp"]).end_object();
+    co_return Body::json(out.text());
+}
+
+/// The feed a call names, by the reference's loose rule; what is loose there is unknown to us.
+Reply<std::string> feed_argument(const Request& request) {
+    json::Value given = request.arg(0);
+    if (!given.truthy()) return param_required();
+    if (!message::is_feed(given.string())) return param_type("feedId");
+    return std::string(given.string());
+}
+
+AsyncReply<Body> get_latest(LogServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    auto feed = feed_argument(request);
+    if (!feed) co_return std::move(feed).error();
+    auto id = FeedId::parse(*feed);
+    const message::FeedState* state = id ? services.feeds.stored(*id) : nullptr;
+    if (state == nullptr) co_return nothing();
+    MessageId key = state->id;
+    auto reading = services.reading.by_key(key);
+    auto record = co_await reading;
+    if (!record && record.error().code == Errc::not_found) {
+        co_return RemoteError{flume::deleted_error().what};
+    }
+    if (!record) co_return remote(record.error());
+    json::Document document;
+    if (auto ok = document.parse_borrowed(*record); !ok) co_return remote(ok.error());
+    json::Writer out;
+    out.begin_object().member("key", key.text()).member("value", document.root()["value"]);
+    out.end_object();
+    co_return Body::json(out.text());
+}
+
+AsyncReply<Body> latest_sequence(LogServices& services, Request request) {
+    co_await services.reading.ready().wait();
+    auto feed = feed_argument(request);
+    if (!feed) co_return std::move(feed).error();
+    auto id = FeedId::parse(*feed);
+    const message::FeedState* state = id ? services.feeds.stored(*id) : nullptr;
+    if (state == nullptr) co_return RemoteError{"not found:" + *feed};
+    co_return Body::json(std::to_string(state->sequence));
+}
+
+AsyncReply<Body> get_vector_clock(LogServices& services, Request) {
+    co_await services.reading.ready().wait();
+    json::Writer out;
+    out.begin_object();
+    services.feeds.each_stored([&](const FeedId& feed, const message::FeedState& state) {
+        out.member(feed.text(), static_cast<double>(state.sequence));
+    });
+    out.end_object();
+    co_return Body::json(out.text());
+}
+
+using SourceReply = Reply<std::unique_ptr<muxrpc::Source>>;
+
+/// A stream without items.
+class Empty final : public muxrpc::Source {
+ public:
+    AsyncReply<std::optional<Body>> next() override { co_return std::optional<Body>(); }
+};
+
+SourceReply by_standard_options(LogServices& services, const Request& request, Query::By by) {
+    auto options = standard_options(request.arg(0));
+    if (!options) return std::move(options).error();
+    if (by == Query::By::received && request.arg(0)["raw"].truthy()) {
+        return raw_stream(services.raw, request.arg(0), true);
+    }
+    // The reference puts `gt: 0` beside a `gte` in createLogStream, and backwards only that counts.
+    if (by == Query::By::received && options->reverse && !options->gt) options->gte.reset();
+    Query query;
+    query.by = by;
+    return services.reading.stream(std::move(query), *options);
+}
+
+SourceReply by_feed(LogServices& services, Reply<UserOptions> options) {
+    if (!options) return std::move(options).error();
+    auto feed = FeedId::parse(options->id);
+    if (!feed) return SourceReply(std::make_unique<Empty>());
+    Query query;
+    query.by = Query::By::sequence;
+    query.feed = *feed;
+    return services.reading.stream(std::move(query), options->stream);
+}
+
+/// A server of the reference answers live calls that are up to date from another place, as bare
+/// messages whatever was asked for.
+SourceReply history(LogServices& services, const Request& request) {
+    auto options = history_options(request.arg(0));
+    if (options && options->stream.live) {
+        auto feed = FeedId::parse(options->id);
+        const message::FeedState* state = feed ? services.feeds.stored(*feed) : nullptr;
+        double last = state != nullptr ? static_cast<double>(state->sequence) : 0;
+        if (options->stream.gte.value_or(0) > last) {
+            options->stream.keys = false;
+            options->stream.values = true;
+        }
+    }
+    return by_feed(services, std::move(options));
+}
+
+SourceReply by_type(LogServices& services, const Request& request) {
+    auto options = type_options(request.arg(0));
+    if (!options) return std::move(options).error();
+    Query query;
+    query.by = Query::By::type;
+    query.type = std::move(options->type);
+    return services.reading.stream(std::move(query), options->stream);
+}
+
+}  // namespace
+
+void add_log_methods(muxrpc::Router& router, LogServices& services) {
+    auto with = [&services](auto* method) {
+        return
+            [&services, method](Request request) { return method(services, std::move(request)); };
+    };
+    router.async("add", Allow::local, with(&add));
+    router.source("createFeedStream", Allow::local, [&services](Request request) {
+        return by_standard_options(services, request, Query::By::resolved);
+    });
+    router.source("createHistoryStream", Allow::peer,
+                  [&services](Request request) { return history(services, request); });
+    router.source("createLogStream", Allow::local, [&services](Request request) {
+        return by_standard_options(services, request, Query::By::received);
+    });
+    router.source("createUserStream", Allow::local, [&services](Request request) {
+        return by_feed(services, user_options(request.arg(0)));
+    });
+    router.async("get", Allow::local, with(&get));
+    router.async("getLatest", Allow::local, with(&get_latest));
+    router.async("getVectorClock", Allow::local, with(&get_vector_clock));
+    router.async("latestSequence", Allow::local, with(&latest_sequence));
+    router.source("messagesByType", Allow::local,
+                  [&services](Request request) { return by_type(services, request); });
+    router.async("publish", Allow::local, with(&publish));
+}
+
+}  // namespace sbot::app

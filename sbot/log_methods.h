@@ -1,0 +1,23 @@
+#pragma once
+
+#include "message/private_box.h"
+#include "muxrpc/router.h"
+#include "sbot/feeds.h"
+#include "sbot/raw_methods.h"
+#include "sbot/reading.h"
+
+namespace sbot::app {
+
+/// What the calls on messages work with; outlives the router.
+struct LogServices {
+    Feeds& feeds;
+    Reading& reading;
+    const message::Unboxer& unboxer;
+    RawServices& raw;  ///< for `createLogStream({raw: true})`
+};
+
+/// publish, add, get, getLatest, latestSequence, getVectorClock and the reading streams. Protocol
+/// source: ssb-db 20.4; texts and shapes are its own (docs/methods.md).
+void add_log_methods(muxrpc::Router& router, LogServices& services);
+
+}  // namespace sbot::app

@@ -1,0 +1,125 @@
+// sbot: the server (`sbot start`) and the command line that talks to it.
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/loop.h"
+#include "io/signals.h"
+#include "sbot/arguments.h"
+#include "sbot/client.h"
+#include "sbot/data_folder.h"
+#include "sbot/node.h"
+#include "sbot/settings.h"
+#include "secret-handshake/keys.h"
+
+namespace {
+
+using namespace sbot;
+
+constexpr const char* program_version = "0.1.0";
+
+int complain(const Error& why) {
+    std::fprintf(stderr, "sbot: %s\n", why.what.c_str());
+    return 1;
+}
+
+/// What a person needs next, after the reference's two lines.
+void print_welcome(const app::Node& node) {
+    const app::Settings& settings = node.settings();
+    std::string id = node.id().text();
+    const base::Tree& level_tree = settings.all.at("logging.level");
+    std::string level = level_tree.is_text() ? level_tree.text() : level_tree.to_json();
+    std::printf("sbot %s %s logging.level:%s\n", program_version, settings.folder.c_str(),
+                level.c_str());
+    std::printf("my key ID: %s\n", id.c_str() + 1);
+    if (!settings.bad_log_level.empty()) {
+        std::printf("Warning, logging.level configured to an invalid value: %s\n",
+                    settings.bad_log_level.c_str());
+        std::printf("Should be one of: error, warning, notice, info\n");
+    }
+    for (const char* scope : {"public", "local", "device"}) {
+        std::string address = node.address(scope);
+        if (!address.empty()) std::printf("%s address: %s\n", scope, address.c_str());
+    }
+    std::string folder = " -- --path " + settings.folder;
+    std::printf("next: sbot whoami%s\n", folder.c_str());
+    std::printf("      sbot publish --type post --text hello%s\n", folder.c_str());
+    std::printf("      sbot createLogStream --live%s\n", folder.c_str());
+    std::fflush(stdout);
+}
+
+io::Async<void> serve(io::Loop& loop, app::Node& node) {
+    io::Signals stop(loop, {SIGTERM, SIGINT});
+    auto indexing = node.index();
+    auto indexed = co_await indexing;
+    if (!indexed) co_return std::move(indexed).error();
+    auto waiting = stop.next();
+    co_await waiting;
+    auto stopping = node.stop();
+    co_await stopping;
+    co_return {};
+}
+
+int start(const app::Settings& settings) {
+    base::Logger log(settings.log_level);
+    io::Loop loop;
+    auto node = app::Node::start(loop, settings, log);
+    if (!node) return complain(app::with_advice(node.error()));
+    print_welcome(**node);
+    auto served = loop.run(serve(loop, **node));
+    if (!served) return complain(app::with_advice(served.error()));
+    return 0;
+}
+
+/// One thread a core for signatures, and one for name look-ups; read by libuv before its first job.
+void size_the_pool() {
+    unsigned cores = std::thread::hardware_concurrency();
+    setenv("UV_THREADPOOL_SIZE", std::to_string(cores + 1).c_str(), 0);
+}
+
+/// As many connections as the system lets us have.
+void raise_file_limit() {
+    struct rlimit limit {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// A file that may not grow is an error of the write, not the end of the process.
+void ignore_file_size_signal() { std::signal(SIGXFSZ, SIG_IGN); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    auto line = app::CommandLine::parse(words);
+    if (!line) return complain(line.error());
+    if (line->command.words.empty() && line->command.options["version"].truthy()) {
+        std::printf("%s\n", program_version);
+        return 0;
+    }
+    auto settings = app::load_settings(*line, app::Surroundings::of_process());
+    if (!settings) return complain(settings.error());
+    shs::init();
+    size_the_pool();
+    std::string command =
+        line->command.words.empty() ? std::string() : line->command.words[0].text();
+    if (command == "server") {
+        std::printf("WARNING-DEPRECATION: `sbot server` has been renamed to `sbot start`\n");
+        command = "start";
+    }
+    if (command == "start") {
+        ignore_file_size_signal();
+        raise_file_limit();
+        return start(*settings);
+    }
+    if (command == "config") return app::print_config(*settings);
+    io::Loop loop;
+    return app::run_command(loop, *settings, *line);
+}

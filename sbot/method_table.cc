@@ -1,0 +1,333 @@
+#include "sbot/method_table.h"
+
+#include <algorithm>
+
+namespace sbot::app {
+namespace {
+
+using muxrpc::Allow;
+using enum muxrpc::MethodKind;
+
+constexpr MethodArgument keys{"keys", "boolean", "items have a key", true, "true"};
+constexpr MethodArgument values{"values", "boolean", "items have a value", true, "true"};
+constexpr MethodArgument live{"live", "boolean", "go on with what comes in from now on", true,
+                              "false"};
+constexpr MethodArgument old{"old", "boolean", "begin with what is stored", true, "true"};
+constexpr MethodArgument mark{"sync", "boolean",
+                              "mark the end of the stored part of a live stream with {sync: true}",
+                              true, "true"};
+constexpr MethodArgument reverse{"reverse", "boolean", "the newest first", true, "false"};
+constexpr MethodArgument limit{"limit", "number", "at most as many stored items"};
+constexpr MethodArgument unboxed{"private", "boolean", "open private messages that are for us",
+                                 true, "false"};
+constexpr MethodArgument the_feed{"id", "FeedId", "the feed", false};
+constexpr MethodArgument the_blob{"id", "BlobId", "the blob, or a list of blobs", false};
+constexpr MethodArgument an_address{"address", "MultiServerAddress",
+                                    "where the peer listens, with its key", false};
+
+constexpr MethodArgument log_stream[] = {
+    {"gt", "timestamp", "only received after"},
+    {"gte", "timestamp", "only received at or after"},
+    {"lt", "timestamp", "only received before"},
+    {"lte", "timestamp", "only received at or before"},
+    reverse,
+    limit,
+    live,
+    old,
+    mark,
+    keys,
+    values,
+    unboxed,
+    {"raw", "boolean", "items as in the log, with their offset as seq", true, "false"}};
+constexpr MethodArgument feed_stream[] = {{"gt", "timestamp", "only dated at or after"},
+                                          {"gte", "timestamp", "only dated at or after"},
+                                          {"lt", "timestamp", "only dated before"},
+                                          {"lte", "timestamp", "only dated before"},
+                                          reverse,
+                                          limit,
+                                          live,
+                                          old,
+                                          mark,
+                                          keys,
+                                          values,
+                                          unboxed};
+constexpr MethodArgument user_stream[] = {the_feed,
+                                          {"gt", "SequenceNumber", "only after this message"},
+                                          {"gte", "SequenceNumber", "only from this message on"},
+                                          {"lt", "SequenceNumber", "only before this message"},
+                                          {"lte", "SequenceNumber", "only up to this message"},
+                                          reverse,
+                                          limit,
+                                          live,
+                                          old,
+                                          mark,
+                                          keys,
+                                          values,
+                                          unboxed};
+constexpr MethodArgument history_stream[] = {
+    the_feed, {"seq", "SequenceNumber", "the first message", true, "0"}, limit, live, old, keys,
+    values};
+constexpr MethodArgument raw_stream[] = {
+    {"gt", "offset", "only behind this place in the log"},
+    {"gte", "offset", "only from this place on"},
+    {"lt", "offset", "only before this place"},
+    {"lte", "offset", "only up to this place"},
+    reverse,
+    limit,
+    live,
+    old,
+    {"seqs", "boolean", "items have their offset", true, "true"},
+    values};
+constexpr MethodArgument type_stream[] = {{"type", "string", "what content.type must be", false},
+                                          {"gt", "timestamp", "only received after"},
+                                          {"gte", "timestamp", "only received at or after"},
+                                          {"lt", "timestamp", "only received before"},
+                                          {"lte", "timestamp", "only received at or before"},
+                                          reverse,
+                                          limit,
+                                          live,
+                                          old,
+                                          mark,
+                                          keys,
+                                          values,
+                                          unboxed};
+constexpr MethodArgument link_stream[] = {
+    {"source", "FeedId", "who links, or @ for any"},
+    {"dest", "string", "what is linked to: an id, or one of @ % & for all of a kind"},
+    {"rel", "string", "the member of the content that holds the link"},
+    {"meta", "boolean", "items say source, rel and dest", true, "true"},
+    keys,
+    {"values", "boolean", "items have the message", true, "false"},
+    live,
+    old,
+    mark,
+    reverse};
+
+constexpr MethodArgument publish_content[] = {
+    {"type", "string", "of the content, 3 to 52 characters; all other options go into it too",
+     false},
+    {"recps", "FeedId", "who can read it: it goes out encrypted"}};
+constexpr MethodArgument add_message[] = {
+    {"message", "Message", "a signed message, the next one of its feed", false}};
+constexpr MethodArgument get_message[] = {
+    {"id", "MessageId", "the message, or its offset in the log", false},
+    unboxed,
+    {"unbox", "string", "the key to open it with, with --private"},
+    {"meta", "boolean", "with key and time of arrival", true, "false"}};
+constexpr MethodArgument a_feed[] = {the_feed};
+constexpr MethodArgument delete_what[] = {{"id", "MessageId", "a message, or a feed", false}};
+constexpr MethodArgument scope[] = {
+    {"scope", "string", "device, local or public", true, "\"device\""}};
+constexpr MethodArgument address_text[] = {
+    {"address", "string", "addresses, with ; between them", false}};
+constexpr MethodArgument auth_request[] = {
+    {"request", "object", "what the reference's oldest clients send", true}};
+
+constexpr MethodArgument a_peer[] = {an_address};
+constexpr MethodArgument ping[] = {
+    {"timeout", "number", "milliseconds between two pings", true, "300000"}};
+constexpr MethodArgument replicate_feed[] = {
+    the_feed, {"replicate", "boolean", "false: no longer", true, "true"}};
+
+constexpr MethodArgument a_blob[] = {the_blob};
+constexpr MethodArgument add_blob[] = {{"id", "BlobId", "what the bytes must hash to"}};
+constexpr MethodArgument get_blob[] = {{"id", "BlobId", "the blob", false},
+                                       {"size", "number", "refuse a blob of another size"},
+                                       {"max", "number", "refuse a larger blob"}};
+constexpr MethodArgument get_slice[] = {{"id", "BlobId", "the blob", false},
+                                        {"start", "number", "the first byte", false},
+                                        {"end", "number", "the byte behind the last", false},
+                                        {"size", "number", "refuse a blob of another size"},
+                                        {"max", "number", "refuse a larger blob"}};
+constexpr MethodArgument list_blobs[] = {
+    {"meta", "boolean", "id, size and time of each", true, "false"},
+    {"long", "boolean", "the same as --meta", true, "false"},
+    live,
+    old,
+    mark};
+
+constexpr MethodEntry table[] = {
+    {"whoami", sync, Allow::local, "the id of this server"},
+    {"version", sync, Allow::local, "the version of ssb-db that this server stands in for"},
+    {"manifest", sync, Allow::peer, "all methods with their kinds"},
+    {"help", sync, Allow::local, "all methods with their arguments"},
+    {"status", sync, Allow::local, "the state of the indexes and connections"},
+    {"progress", sync, Allow::local, "how far the indexes are"},
+    {"address", sync, Allow::local, "the addresses of this server", scope},
+    {"getAddress", async, Allow::invite, "the addresses of this server", scope},
+    {"auth", async, Allow::local, "does nothing: the handshake has proved who calls", auth_request},
+
+    {"publish", async, Allow::local, "sign a message of ours and store it", publish_content},
+    {"add", async, Allow::local, "store a message that was signed elsewhere", add_message},
+    {"createWriteStream", sink, Allow::local, "store signed messages, dropping bad ones"},
+    {"get", async, Allow::local, "one message", get_message},
+    {"createLogStream", source, Allow::local, "all messages in the order they arrived", log_stream},
+    {"createFeedStream", source, Allow::local, "all messages in the order of their dates",
+     feed_stream},
+    {"createUserStream", source, Allow::local, "the messages of one feed", user_stream},
+    {"createHistoryStream", source, Allow::peer, "the messages of one feed, for other servers",
+     history_stream},
+    {"createSequenceStream", source, Allow::local, "where the log ends, whenever that changes"},
+    {"createRawLogStream", source, Allow::local, "the entries of the log, as they are", raw_stream},
+    {"messagesByType", source, Allow::local, "all messages of one type", type_stream},
+    {"links", source, Allow::local, "who links to what", link_stream},
+    {"latest", source, Allow::local, "the last message's number and date, for each feed"},
+    {"getLatest", async, Allow::local, "the last message of a feed", a_feed},
+    {"latestSequence", async, Allow::local, "the number of a feed's last message", a_feed},
+    {"getFeedState", async, Allow::local, "key and number of a feed's last message", a_feed},
+    {"getVectorClock", async, Allow::local, "the number of the last message, for each feed"},
+    {"del", async, Allow::local, "delete a message or a feed here (nowhere else)", delete_what},
+    {"rebuild", async, Allow::local, "make all indexes anew"},
+
+    {"multiserver.address", sync, Allow::local, "the addresses of this server", scope},
+    {"multiserver.parse", sync, Allow::local, "take addresses apart", address_text},
+    {"multiserver.help", sync, Allow::local, "the methods of this group"},
+
+    {"gossip.connect", async, Allow::local, "connect to a peer", a_peer},
+    {"gossip.ping", duplex, Allow::peer, "tell each other the time, to see if the peer lives",
+     ping},
+    {"gossip.help", sync, Allow::local, "the methods of this group"},
+
+    {"replicate.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
+    {"replicate.help", sync, Allow::local, "the methods of this group"},
+
+    {"blobs.add", sink, Allow::local, "store a blob", add_blob},
+    {"blobs.get", source, Allow::peer, "the bytes of a blob", get_blob},
+    {"blobs.getSlice", source, Allow::peer, "some bytes of a blob", get_slice},
+    {"blobs.has", async, Allow::peer, "whether a blob is here", a_blob},
+    {"blobs.size", async, Allow::local, "the size of a blob, null if it is not here", a_blob},
+    {"blobs.meta", async, Allow::local, "id, size and time of a blob", a_blob},
+    {"blobs.ls", source, Allow::local, "the blobs that are here", list_blobs},
+    {"blobs.rm", async, Allow::local, "delete a blob here (nowhere else)", a_blob},
+    {"blobs.help", sync, Allow::local, "the methods of this group"},
+};
+
+constexpr MethodGroup groups[] = {
+    {"", "an append-only log of signed messages, its feeds and their replication"},
+    {"multiserver", "addresses that this server listens on"},
+    {"gossip", "connections to peers"},
+    {"replicate", "which feeds to fetch"},
+    {"blobs", "files, each named by its hash"},
+};
+
+constexpr std::string_view group_of(std::string_view path) {
+    return path.substr(0, path.find('.') == path.npos ? 0 : path.find('.'));
+}
+
+constexpr std::string_view name_in_group(std::string_view path) {
+    return path.substr(path.find('.') + 1);
+}
+
+const MethodEntry* entry_of(std::string_view path) {
+    const auto* found = std::find_if(std::begin(table), std::end(table),
+                                     [&](const MethodEntry& each) { return each.path == path; });
+    return found == std::end(table) ? nullptr : found;
+}
+
+std::string_view who(Allow allow) {
+    switch (allow) {
+        case Allow::local: return "local";
+        case Allow::peer: return "everybody";
+        case Allow::invite: return "invited";
+    }
+    return "";
+}
+
+void write_arguments(json::Writer& out, const MethodEntry& method) {
+    out.name("args").begin_object();
+    for (const MethodArgument& each : method.arguments) {
+        out.name(each.name).begin_object();
+        out.member("type", each.type).member("description", each.description);
+        out.name("optional").raw(each.optional ? "true" : "false");
+        if (!each.otherwise.empty()) out.name("default").raw(each.otherwise);
+        out.end_object();
+    }
+    out.end_object();
+}
+
+muxrpc::AsyncReply<muxrpc::Body> answer_help(const muxrpc::Router& router, std::string group) {
+    auto text = help_text(router, group);
+    co_return muxrpc::Body::json(text ? *text : "null");
+}
+
+}  // namespace
+
+std::span<const MethodEntry> method_table() { return table; }
+std::span<const MethodGroup> method_groups() { return groups; }
+
+Result<void> check_methods(const muxrpc::Router& router) {
+    for (const auto& [path, method] : router.methods()) {
+        const MethodEntry* entry = entry_of(path);
+        if (entry == nullptr) return error(Errc::invalid, path + " is not in the table of methods");
+        if (entry->kind != method.kind || entry->allow != method.allow) {
+            return error(Errc::invalid, path + " has another kind or other permissions than in " +
+                                            "the table of methods");
+        }
+    }
+    return {};
+}
+
+std::optional<std::string> help_text(const muxrpc::Router& router, std::string_view group) {
+    json::Writer out;
+    bool any = false;
+    out.begin_object();
+    for (const MethodGroup& each : groups) {
+        if (each.name == group) out.member("description", each.description);
+    }
+    out.name("commands").begin_object();
+    for (const MethodEntry& each : table) {
+        if (group_of(each.path) != group || !router.methods().contains(each.path)) continue;
+        any = true;
+        out.name(name_in_group(each.path)).begin_object();
+        out.member("type", muxrpc::name_of(each.kind)).member("description", each.description);
+        write_arguments(out, each);
+        out.end_object();
+    }
+    out.end_object().end_object();
+    if (!any) return std::nullopt;
+    return std::move(out).text();
+}
+
+void add_help_methods(muxrpc::Router& router) {
+    for (const MethodGroup& each : groups) {
+        std::string name(each.name);
+        if (!name.empty() && !help_text(router, name)) continue;
+        router.sync(name.empty() ? "help" : name + ".help", Allow::local,
+                    [&router, name](muxrpc::Request) { return answer_help(router, name); });
+    }
+}
+
+std::string methods_page() {
+    std::string out =
+        "# Methods\n\n"
+        "Made from the table in `sbot/method_table.cc`; a test says when this page is stale.\n\n"
+        "A method's options are the members of one object, its last argument; most that have one\n"
+        "required option take its value alone as well. *Who*: `local` are the own key, configured\n"
+        "masters and the unix socket; `everybody` also any peer, `invited` also who holds an "
+        "invite.\n";
+    for (const MethodGroup& group : groups) {
+        std::string name(group.name);
+        out += "\n## " + (name.empty() ? "Top level" : name) + "\n\n" +
+               std::string(group.description) + "\n";
+        for (const MethodEntry& each : table) {
+            if (group_of(each.path) != group.name) continue;
+            out += "\n### " + std::string(each.path) + "\n\n" + std::string(each.description) +
+                   " (" + std::string(muxrpc::name_of(each.kind)) + ", " +
+                   std::string(who(each.allow)) + ")\n";
+            if (each.arguments.empty()) continue;
+            out += "\n| option | type | |\n|---|---|---|\n";
+            for (const MethodArgument& argument : each.arguments) {
+                out += "| `" + std::string(argument.name) + "` | " + std::string(argument.type) +
+                       " | " + std::string(argument.description);
+                if (!argument.optional) out += "; required";
+                if (!argument.otherwise.empty()) {
+                    out += "; default `" + std::string(argument.otherwise) + "`";
+                }
+                out += " |\n";
+            }
+        }
+    }
+    return out;
+}
+
+}  // namespace sbot::app

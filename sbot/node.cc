@@ -1,0 +1,221 @@
+#include "sbot/node.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/number.h"
+#include "sbot/blob_methods.h"
+#include "sbot/method_table.h"
+
+namespace sbot::app {
+namespace {
+
+shs::KeyPair handshake_keys(const message::KeyPair& keys) {
+    return {keys.id.bytes, shs::SecretKey(keys.secret)};
+}
+
+/// For the index, which looks into private messages too.
+std::optional<std::string> open_content(const message::Unboxer& unboxer, json::Value value) {
+    std::string_view content = value["content"].string();
+    if (!message::is_box1(content)) return std::nullopt;
+    auto opened = unboxer.open(content);
+    if (!opened) return std::nullopt;
+    return json::compact(opened->plain.root());
+}
+
+}  // namespace
+
+Node::Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
+           message::KeyPair keys, std::unique_ptr<flume::OffsetLog> entries)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      log_(log),
+      lock_(std::move(lock)),
+      keys_(std::move(keys)),
+      entries_(std::move(entries)),
+      kept_(files_, settings_.folder),
+      unboxer_(keys_),
+      pool_(loop),
+      identity_{settings_.network, handshake_keys(keys_)} {}
+
+Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, base::Logger& log) {
+    std::string folder = settings.folder;
+    if (auto made = make_folders(folder); !made) return std::move(made).error();
+    auto lock = FolderLock::take(folder);
+    if (!lock) return std::move(lock).error();
+    base::SystemRandom random;
+    auto keys = load_or_make_secret(folder, random, log);
+    if (!keys) return std::move(keys).error();
+
+    static base::PosixFiles files;
+    auto entries = flume::OffsetLog::open(files, folder + "/flume/log.offset", {});
+    if (!entries) return std::move(entries).error();
+    if (auto cut = (*entries)->recovery().bytes_cut; cut > 0) {
+        log.warning("log", "cut " + std::to_string(cut) + " bytes of an unfinished write");
+        if (auto ok = forget_js_views(files, folder); !ok) return std::move(ok).error();
+    }
+
+    std::unique_ptr<Node> node(new Node(loop, std::move(settings), log, std::move(*lock),
+                                        std::move(*keys), std::move(*entries)));
+    if (auto opened = node->open_index(); !opened) return std::move(opened).error();
+    node->writer_ = std::make_unique<Writer>(
+        loop, *node->entries_, *node->view_,
+        [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
+    node->feeds_ = std::make_unique<Feeds>(node->pool_, *node->writer_, node->keys_,
+                                           node->settings_.hmac, node->time_, node->random_);
+    node->readable_.reset(new Entries{node->entries_, node->unboxer_});
+    node->reading_ =
+        std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_, node->view_->path());
+    if (auto opened = node->open_blobs(); !opened) return std::move(opened).error();
+
+    Peers::Options options;
+    options.own = node->keys_.id;
+    options.masters = node->settings_.masters;
+    options.handshake_ms = node->settings_.handshake_ms;
+    node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->feeds_, log,
+                                           std::move(options));
+
+    node->add_methods();
+    if (auto written = node->write_manifest(); !written) return std::move(written).error();
+    auto listening = loop.run(node->listen());
+    if (!listening) return std::move(listening).error();
+    return node;
+}
+
+void Node::add_methods() {
+    add_manifest_method(router_);
+    server_services_.reset(new ServerServices{settings_, keys_.id, *peers_});
+    add_server_methods(router_, *server_services_);
+    raw_services_.reset(new RawServices{pool_, readable_, *writer_, *feeds_, *reading_});
+    log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_});
+    add_log_methods(router_, *log_services_);
+    add_raw_methods(router_, *raw_services_);
+    links_services_.reset(new LinksServices{pool_, readable_, *writer_, *reading_});
+    add_links_methods(router_, *links_services_);
+    status_services_.reset(
+        new StatusServices{loop_, settings_, keys_.id, *entries_, *writer_, *feeds_, *reading_});
+    add_status_methods(router_, *status_services_);
+    delete_services_.reset(new DeleteServices{settings_.folder, keys_.id, files_, kept_, *writer_,
+                                              *feeds_, *reading_});
+    add_delete_methods(router_, *delete_services_);
+    add_blob_methods(router_, *blobs_);
+    add_help_methods(router_);
+    auto described = check_methods(router_);
+    if (!described) log_.error("methods", described.error().what);
+    SBOT_ASSERT(described.has_value());
+}
+
+Result<void> Node::open_index() {
+    auto kept = kept_.read();
+    if (!kept) return std::move(kept).error();
+    flume::CoreView::Options options;
+    options.path = settings_.folder + "/flume/core.sqlite";
+    options.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
+    options.kept = [this] { return kept_.read().value_or({}); };
+    auto view = flume::CoreView::open(std::move(options));
+    if (!view) return std::move(view).error();
+    view_ = std::move(*view);
+    if (view_->covered().upto && !entries_->latest()) {
+        return error(Errc::corrupt, settings_.folder +
+                                        "/flume/log.offset holds nothing, but its index knows of "
+                                        "messages: put the log back, or move the folder flume away "
+                                        "to begin with an empty log");
+    }
+    auto settled = flume::settle(*view_, *entries_);
+    if (!settled) return std::move(settled).error();
+    if (*settled) log_.notice("index", "the index does not fit the log and is made anew");
+    return {};
+}
+
+Result<void> Node::open_blobs() {
+    // As in the reference, what is no positive number counts as not set.
+    const base::Tree& given = settings_.all.at("blobs.max");
+    double max = given.is_text() ? base::to_number(given.text()) : given.number();
+    auto bytes_max = max >= 1 && max <= limits::write_bytes_max ? static_cast<std::uint64_t>(max)
+                                                                : limits::blob_bytes_max_default;
+    auto store = blobs::Store::open(files_, settings_.folder + "/blobs", bytes_max);
+    if (!store) return std::move(store).error();
+    blob_store_ = std::move(*store);
+    blobs_ = std::make_unique<BlobKeeper>(loop_, *blob_store_, clock_);
+    return {};
+}
+
+Result<void> Node::write_manifest() {
+    auto manifest = json::Document::parse(router_.manifest());
+    std::string text;
+    json::append_pretty(text, manifest->root());
+    return base::write_file_atomically(files_, settings_.folder + "/manifest.json",
+                                       base::bytes_of(text), 0644);
+}
+
+io::Async<void> Node::listen() {
+    for (const ListenAt& at : settings_.net) {
+        auto opening = io::listen_tcp(loop_, at.host, at.port);
+        auto listener = co_await opening;
+        if (!listener) {
+            co_return std::move(listener).error().in("cannot listen on " + at.host + " port " +
+                                                     std::to_string(at.port));
+        }
+        peers_->serve(std::move(*listener));
+    }
+    if (settings_.unix_socket) {
+        std::string place = settings_.folder + "/socket";
+        if (auto ok = check_socket_place(place); !ok) co_return std::move(ok).error();
+        auto listener = io::listen_unix(loop_, place);
+        if (!listener) co_return std::move(listener).error();
+        peers_->serve(std::move(*listener));
+    }
+    co_return {};
+}
+
+io::Async<void> Node::index() {
+    auto indexing = writer_->catch_up();
+    auto damage = co_await indexing;
+    if (!damage) co_return std::move(damage).error();
+    if (damage->places > 0) {
+        log_.error("log", "flume/log.offset is damaged in " + std::to_string(damage->places) +
+                              " places, " + std::to_string(damage->bytes) +
+                              " bytes in all, the first at " + std::to_string(damage->first) +
+                              "; the messages there are passed over, nothing was changed");
+    }
+    auto reader = flume::CoreReader::open(view_->path());
+    if (!reader) co_return std::move(reader).error();
+    auto states = (*reader)->all_states();
+    if (!states) co_return std::move(states).error();
+    auto odd = (*reader)->unreadable(1);
+    if (odd && !odd->empty()) {
+        const auto& [offset, why] = odd->front();
+        log_.warning("log", "the entry at " + std::to_string(offset) +
+                                " of flume/log.offset, and perhaps others, is passed over: " + why);
+    }
+    flume::PageOf last;
+    last.reverse = true;
+    last.limit = 1;
+    auto rows = (*reader)->by_received(last);
+    if (!rows) co_return std::move(rows).error();
+    double last_received = rows->empty() ? 0 : rows->front().at;
+    std::vector<std::pair<FeedId, message::FeedState>> feeds;
+    feeds.reserve(states->size());
+    for (const flume::FeedState& state : *states) {
+        feeds.push_back({state.feed, {state.key, state.sequence, state.claimed}});
+    }
+    feeds_->load(std::move(feeds), last_received);
+    reading_->open(last_received);
+    co_return {};
+}
+
+void Node::batch_done(const Batch& batch) {
+    feeds_->batch_done(batch);
+    if (batch.failed) log_.error("log", batch.failed->what);
+    // What is stored but not in the index comes with the next batch, when the index has caught up.
+    if (batch.stored && !batch.failed) reading_->grown(batch.records.back().received);
+}
+
+io::Task<void> Node::stop() {
+    co_await peers_->close();
+    co_await writer_->flushed();
+}
+
+}  // namespace sbot::app

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/logger.h"
+#include "base/random.h"
+#include "blobs/store.h"
+#include "flume/core_view.h"
+#include "flume/offset_log.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "muxrpc/router.h"
+#include "net/secure_stream.h"
+#include "sbot/blob_keeper.h"
+#include "sbot/data_folder.h"
+#include "sbot/delete_methods.h"
+#include "sbot/feeds.h"
+#include "sbot/kept_states.h"
+#include "sbot/links_methods.h"
+#include "sbot/log_methods.h"
+#include "sbot/peers.h"
+#include "sbot/raw_methods.h"
+#include "sbot/reading.h"
+#include "sbot/server_methods.h"
+#include "sbot/settings.h"
+#include "sbot/status_methods.h"
+#include "sbot/writer.h"
+
+namespace sbot::app {
+
+/// The composition root: one server on one folder, made of everything below. Read `node.cc` from
+/// top to bottom to see what there is and what knows what.
+class Node {
+ public:
+    /// Takes the folder, opens or makes what is in it, and listens; calls that need the index wait
+    /// until it covers the log. Errors: one line that says what to do.
+    static Result<std::unique_ptr<Node>> start(io::Loop& loop, Settings settings,
+                                               base::Logger& log);
+
+    const FeedId& id() const { return keys_.id; }
+    const Settings& settings() const { return settings_; }
+    std::string address(std::string_view scope) const {
+        return address_in(settings_, keys_.id, scope);
+    }
+
+    /// Brings the index up to date, then serves. Ends with an error if the index cannot be made.
+    io::Async<void> index();
+
+    /// Hangs up, and writes what was accepted.
+    io::Task<void> stop();
+
+ private:
+    Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
+         message::KeyPair keys, std::unique_ptr<flume::OffsetLog> entries);
+
+    Result<void> open_index();
+    Result<void> open_blobs();
+    void add_methods();
+    io::Async<void> listen();
+    Result<void> write_manifest();
+    void batch_done(const Batch& batch);
+
+    io::Loop& loop_;
+    Settings settings_;
+    base::Logger& log_;
+    FolderLock lock_;
+    message::KeyPair keys_;
+    std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
+    std::unique_ptr<flume::CoreView> view_;
+
+    base::SystemClock clock_;
+    base::MonotonicTime time_{clock_};
+    base::SystemRandom random_;
+    base::PosixFiles files_;
+    KeptStates kept_;
+    message::Unboxer unboxer_;
+    std::shared_ptr<const Entries> readable_;
+    io::Pool pool_;
+
+    std::unique_ptr<Writer> writer_;
+    std::unique_ptr<Feeds> feeds_;
+    std::unique_ptr<Reading> reading_;
+    std::unique_ptr<blobs::Store> blob_store_;
+    std::unique_ptr<BlobKeeper> blobs_;
+
+    muxrpc::Router router_;
+    net::Identity identity_;
+    // What calls under way wait on outlives the connections they came by.
+    std::unique_ptr<RawServices> raw_services_;
+    std::unique_ptr<LogServices> log_services_;
+    std::unique_ptr<LinksServices> links_services_;
+    std::unique_ptr<StatusServices> status_services_;
+    std::unique_ptr<DeleteServices> delete_services_;
+    std::unique_ptr<ServerServices> server_services_;
+    std::unique_ptr<Peers> peers_;
+};
+
+}  // namespace sbot::app

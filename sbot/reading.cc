@@ -1,0 +1,369 @@
+#include "sbot/reading.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "flume/envelope.h"
+#include "sbot/permit.h"
+
+namespace sbot::app {
+namespace {
+
+// Some milliseconds of one pool thread.
+constexpr std::size_t page_rows = 128;
+// A stream whose caller is slow keeps what is left of a page.
+constexpr std::size_t page_bytes_max = 64 << 10;
+// Pages read at the same time, each with a database connection of its own.
+constexpr std::size_t readers_max = 4;
+// Behind all entries of one time.
+constexpr flume::Offset any_offset = INT64_MAX;
+
+/// What one page is read with, and what comes back.
+struct PageJob {
+    std::unique_ptr<flume::CoreReader> reader;
+    std::shared_ptr<const Entries> entries;
+    Query query;
+    flume::PageOf page;
+    Shape shape;
+    bool live;
+    flume::Offset end;  // entries from here on are not part of the old ones
+};
+
+struct PageResult {
+    std::unique_ptr<flume::CoreReader> reader;
+    std::deque<muxrpc::Body> items;
+    std::optional<flume::Row> last;
+    bool short_page = false;
+    std::optional<Error> failed;
+};
+
+flume::CoreReader::Page rows_of(const PageJob& job) {
+    switch (job.query.by) {
+        case Query::By::received: return job.reader->by_received(job.page);
+        // New ones come in the order of their arrival.
+        case Query::By::resolved:
+            return job.live ? job.reader->by_received(job.page) : job.reader->by_rts(job.page);
+        case Query::By::sequence: return job.reader->by_feed(job.query.feed, job.page);
+        case Query::By::type: return job.reader->by_type(job.query.type, job.page);
+    }
+    return std::vector<flume::Row>();
+}
+
+bool within(const flume::Bounds& bounds, double at) {
+    return (!bounds.gt || at > *bounds.gt) && (!bounds.gte || at >= *bounds.gte) &&
+           (!bounds.lt || at < *bounds.lt) && (!bounds.lte || at <= *bounds.lte);
+}
+
+PageResult read_page(PageJob job) {
+    PageResult result;
+    flume::Bounds bounds = job.page.bounds;
+    bool resolved_live = job.live && job.query.by == Query::By::resolved;
+    if (resolved_live) job.page.bounds = {};
+    auto rows = rows_of(job);
+    if (!rows) {
+        result.failed = std::move(rows).error();
+        return result;
+    }
+    result.short_page = rows->size() < job.page.limit;
+    json::Document document;
+    std::size_t bytes = 0;
+    for (const flume::Row& row : *rows) {
+        if (bytes > page_bytes_max) {
+            result.short_page = false;
+            break;
+        }
+        result.last = row;
+        if (!job.live && row.offset >= job.end) continue;
+        auto record = job.entries->log->get(row.offset);
+        if (!record) {
+            if (record.error().code == Errc::not_found) continue;  // deleted since
+            result.failed = std::move(record).error();
+            return result;
+        }
+        double rts = row.at;
+        if (resolved_live) {
+            auto envelope = flume::read_envelope(document, *record);
+            if (!envelope || !within(bounds, envelope->resolved())) continue;
+            rts = envelope->resolved();
+        }
+        if (auto body = shaped(base::text_of(*record), job.shape, rts)) {
+            bytes += body->data.size();
+            result.items.push_back(std::move(*body));
+        }
+    }
+    result.reader = std::move(job.reader);
+    return result;
+}
+
+struct Place {
+    std::unique_ptr<flume::CoreReader> reader;
+    Result<flume::Offset> offset;
+};
+
+Place find_one(std::unique_ptr<flume::CoreReader> reader, MessageId key) {
+    auto offset = reader->by_key(key);
+    if (!offset) return {std::move(reader), std::move(offset).error()};
+    if (!*offset) {
+        return {std::move(reader),
+                error(Errc::not_found, "Key not found in database [" + key.text() + "]")};
+    }
+    return {std::move(reader), **offset};
+}
+
+using KeyAndOffset = std::pair<std::string, flume::Offset>;
+
+struct Listed {
+    std::unique_ptr<flume::CoreReader> reader;
+    Result<std::vector<KeyAndOffset>> entries;
+};
+
+Listed list_feed(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<const Entries> from,
+                 FeedId feed) {
+    std::vector<KeyAndOffset> entries;
+    flume::PageOf page;
+    page.limit = limits::view_page_rows_max;
+    while (true) {
+        auto rows = reader->by_feed(feed, page);
+        if (!rows) return {std::move(reader), std::move(rows).error()};
+        for (const flume::Row& row : *rows) {
+            auto record = from->log->get(row.offset);
+            if (!record) continue;  // deleted before
+            entries.emplace_back(flume::key_of(*record), row.offset);
+        }
+        if (rows->size() < page.limit) return {std::move(reader), std::move(entries)};
+        page.after = rows->back();
+    }
+}
+
+Result<std::string> read_at(std::shared_ptr<const Entries> entries, flume::Offset at) {
+    auto record = entries->log->get(at);
+    if (!record) return std::move(record).error();
+    return base::to_text(*record);
+}
+
+muxrpc::RemoteError index_trouble(const Error& why) {
+    return muxrpc::RemoteError{"the index cannot be read: " + why.what};
+}
+
+}  // namespace
+
+class Reading::Stream final : public muxrpc::Source {
+ public:
+    Stream(Reading& reading, Query query, StreamOptions options)
+        : reading_(reading), query_(std::move(query)), options_(std::move(options)) {
+        shape_.keys = options_.keys;
+        shape_.values = options_.values || !options_.keys;
+        shape_.rts = query_.by == Query::By::resolved && shape_.keys && shape_.values;
+        if (options_.unboxed) shape_.unboxer = &reading_.entries_->unboxer;
+        goes_on_ = options_.live || !options_.old;
+        left_ = options_.limit;
+    }
+
+    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
+        if (part_ == Part::start) {
+            co_await reading_.ready_.wait();
+            begin();
+        }
+        while (items_.empty()) {
+            if (part_ == Part::old && (exhausted_ || left_ == 0u)) {
+                part_ = goes_on_ ? Part::live : Part::done;
+                if (goes_on_) start_live();
+                bool marked = options_.live && options_.old && options_.sync;
+                if (marked) co_return std::optional(muxrpc::Body::json("{\"sync\":true}"));
+                continue;
+            }
+            if (part_ == Part::done) co_return std::optional<muxrpc::Body>();
+            while (part_ == Part::live && exhausted_ && !more_to_read()) {
+                co_await reading_.grown_.wait();
+            }
+            auto fetching = fetch();
+            auto failed = co_await fetching;
+            if (failed) co_return std::move(*failed);
+        }
+        muxrpc::Body item = std::move(items_.front());
+        items_.pop_front();
+        co_return std::optional(std::move(item));
+    }
+
+ private:
+    enum class Part { start, old, live, done };
+
+    void begin() {
+        end_ = reading_.end_;
+        mark_ = now();
+        page_.bounds = {options_.gt, options_.gte, options_.lt, options_.lte};
+        if (query_.by == Query::By::resolved) widen_bounds();
+        page_.reverse = options_.reverse;
+        part_ = Part::old;
+        exhausted_ = !options_.old;
+    }
+
+    /// The reference's bounds are lists of a time and the lowest author: below all messages of that
+    /// time, so `gt` takes them in and `lte` leaves them out.
+    void widen_bounds() {
+        flume::Bounds& bounds = page_.bounds;
+        if (bounds.gt) bounds.gte = std::exchange(bounds.gt, std::nullopt);
+        if (bounds.lte) bounds.lt = std::exchange(bounds.lte, std::nullopt);
+    }
+
+    /// Everything that became visible after the call, whatever the old part has given.
+    void start_live() {
+        exhausted_ = false;
+        page_.reverse = false;
+        page_.after = flume::Row{mark_, any_offset, {}};
+    }
+
+    /// Where the live part begins if the call is made now, in the order it comes in.
+    double now() const {
+        if (query_.by != Query::By::sequence) return reading_.last_received_;
+        const message::FeedState* state = reading_.feeds_.stored(query_.feed);
+        return state != nullptr ? static_cast<double>(state->sequence) : 0;
+    }
+    /// Thousands of feeds are followed live at once, and most writes concern none of them.
+    bool more_to_read() const {
+        if (reading_.writes_ == seen_writes_) return false;
+        return query_.by != Query::By::sequence || now() > page_.after->at;
+    }
+
+    io::Task<std::optional<muxrpc::RemoteError>> fetch() {
+        co_await reading_.readers_.acquire();
+        Permit permit(reading_.readers_);
+        co_await reading_.ready_.wait();
+        Use use(reading_);
+        auto reader = reading_.take_reader();
+        if (!reader) co_return index_trouble(reader.error());
+        seen_writes_ = reading_.writes_;
+        if (options_.unboxed) shape_.read_keys = reading_.read_keys();
+        PageJob job{std::move(*reader),
+                    reading_.entries_,
+                    query_,
+                    page_,
+                    shape_,
+                    part_ == Part::live,
+                    end_};
+        job.page.limit = page_rows;
+        if (part_ == Part::old && left_) job.page.limit = std::min(*left_, page_rows);
+        auto reading = reading_.pool_.run(&read_page, std::move(job));
+        PageResult page = co_await reading;
+        if (page.failed) co_return index_trouble(*page.failed);
+        reading_.give_back(std::move(page.reader));
+        exhausted_ = page.short_page;
+        if (page.last) page_.after = page.last;
+        items_ = std::move(page.items);
+        if (part_ == Part::old && left_) {
+            if (items_.size() > *left_) items_.resize(*left_);
+            *left_ -= items_.size();
+        }
+        co_return std::nullopt;
+    }
+
+    Reading& reading_;
+    Query query_;
+    StreamOptions options_;
+    Shape shape_;
+    bool goes_on_;
+    std::optional<std::uint64_t> left_;
+    Part part_ = Part::start;
+    bool exhausted_ = false;
+    flume::Offset end_ = 0;
+    double mark_ = 0;
+    std::uint64_t seen_writes_ = 0;
+    flume::PageOf page_;
+    std::deque<muxrpc::Body> items_;
+};
+
+Reading::Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const Feeds& feeds,
+                 std::string index_path)
+    : pool_(pool),
+      entries_(std::move(entries)),
+      feeds_(feeds),
+      index_path_(std::move(index_path)),
+      readers_(readers_max) {}
+
+void Reading::open(double last_received) {
+    last_received_ = last_received;
+    end_ = entries_->log->end();
+    ready_.set();
+}
+
+void Reading::grown(double last_received) {
+    last_received_ = last_received;
+    end_ = entries_->log->end();
+    ++writes_;
+    grown_.set();
+    grown_.reset();
+}
+
+std::unique_ptr<muxrpc::Source> Reading::stream(Query query, StreamOptions options) {
+    return std::make_unique<Stream>(*this, std::move(query), std::move(options));
+}
+
+void Reading::learn(std::string_view message, std::string_view read_key) {
+    // Readers in the pool hold the old list.
+    auto keys = read_keys_ ? std::make_shared<ReadKeys>(*read_keys_) : std::make_shared<ReadKeys>();
+    if (keys->size() >= limits::read_keys_max) keys->clear();
+    keys->insert_or_assign(std::string(message), std::string(read_key));
+    read_keys_ = std::move(keys);
+}
+
+io::Task<void> Reading::pause() {
+    ready_.reset();
+    while (uses_ > 0) {
+        unused_.reset();
+        co_await unused_.wait();
+    }
+    idle_.clear();
+}
+
+io::Async<std::string> Reading::by_key(MessageId key) {
+    auto finding = offset_of(key);
+    auto offset = co_await finding;
+    if (!offset) co_return std::move(offset).error();
+    auto reading = by_offset(*offset);
+    co_return co_await reading;
+}
+
+io::Async<flume::Offset> Reading::offset_of(MessageId key) {
+    co_await readers_.acquire();
+    Permit permit(readers_);
+    co_await ready_.wait();
+    Use use(*this);
+    auto reader = take_reader();
+    if (!reader) co_return std::move(reader).error();
+    auto finding = pool_.run(&find_one, std::move(*reader), key);
+    Place place = co_await finding;
+    give_back(std::move(place.reader));
+    co_return std::move(place.offset);
+}
+
+io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(FeedId feed) {
+    co_await readers_.acquire();
+    Permit permit(readers_);
+    co_await ready_.wait();
+    Use use(*this);
+    auto reader = take_reader();
+    if (!reader) co_return std::move(reader).error();
+    auto listing = pool_.run(&list_feed, std::move(*reader), entries_, feed);
+    Listed listed = co_await listing;
+    give_back(std::move(listed.reader));
+    co_return std::move(listed.entries);
+}
+
+io::Async<std::string> Reading::by_offset(flume::Offset at) {
+    auto reading = pool_.run(&read_at, entries_, at);
+    co_return co_await reading;
+}
+
+Result<std::unique_ptr<flume::CoreReader>> Reading::take_reader() {
+    if (idle_.empty()) return flume::CoreReader::open(index_path_);
+    auto reader = std::move(idle_.back());
+    idle_.pop_back();
+    return reader;
+}
+
+void Reading::give_back(std::unique_ptr<flume::CoreReader> reader) {
+    if (reader && idle_.size() < readers_max) idle_.push_back(std::move(reader));
+}
+
+}  // namespace sbot::app

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flume/core_reader.h"
+#include "flume/log.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "io/sync.h"
+#include "message/private_box.h"
+#include "muxrpc/stream.h"
+#include "sbot/feeds.h"
+#include "sbot/shape.h"
+#include "sbot/stream_options.h"
+
+namespace sbot::app {
+
+/// Which messages, in which order.
+struct Query {
+    enum class By { received, resolved, sequence, type };
+    By by = By::received;
+    FeedId feed;       ///< with `sequence`
+    std::string type;  ///< with `type`, of the plain content, cut as the index cuts it
+};
+
+/// What is read: jobs in the pool share it, since one that has begun goes on when nobody waits for
+/// it any more.
+struct Entries {
+    std::shared_ptr<const flume::Log> log;
+    message::Unboxer unboxer;
+};
+
+/// Reads the log through its index, a page at a time, on the pool: each page has a database
+/// connection of its own for that long, so no reader holds a snapshot open, waits for the writer,
+/// or costs memory beyond its page. Loop thread.
+class Reading {
+ public:
+    /// Nothing is read before `open` is called. All outlive this.
+    Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const Feeds& feeds,
+            std::string index_path);
+
+    /// The index covers the log, whose latest time of reception this is: calls that waited go on.
+    void open(double last_received);
+    io::Event& ready() { return ready_; }
+    /// Set for a moment with every write.
+    io::Event& grown() { return grown_; }
+    /// Around a rebuilding of the index: lets the reads under way come to their end and has all
+    /// others wait until `go_on`.
+    io::Task<void> pause();
+    void go_on() { ready_.set(); }
+    /// More can be read now, up to this time of reception and the log's end: live streams go on.
+    /// Called when nothing is being written.
+    void grown(double last_received);
+
+    /// A stream as the reference's reading calls give it: the old part, perhaps the marker, then
+    /// what comes.
+    std::unique_ptr<muxrpc::Source> stream(Query query, StreamOptions options);
+
+    /// Remembers what opens a message, within bounds; `read_keys` is what is known now.
+    void learn(std::string_view message, std::string_view read_key);
+    void forget_read_keys() { read_keys_.reset(); }
+    const std::shared_ptr<const ReadKeys>& read_keys() const { return read_keys_; }
+
+    /// A stored envelope. Errors: `not_found` for an unknown message, or a deleted one (with the
+    /// log's words).
+    io::Async<std::string> by_key(MessageId key);
+    io::Async<std::string> by_offset(flume::Offset at);
+    /// The messages of a feed that are in the log, in order.
+    io::Async<std::vector<std::pair<std::string, flume::Offset>>> all_of(FeedId feed);
+    /// Where a message lies. Error `not_found`, with the reference's words.
+    io::Async<flume::Offset> offset_of(MessageId key);
+
+    /// A connection to the index for one job, and its way back.
+    Result<std::unique_ptr<flume::CoreReader>> take_reader();
+    void give_back(std::unique_ptr<flume::CoreReader> reader);
+
+    /// Counts a job that uses a reader, as long as it lives.
+    class Use {
+     public:
+        explicit Use(Reading& reading) : reading_(reading) { ++reading_.uses_; }
+        ~Use() {
+            if (--reading_.uses_ == 0) reading_.unused_.set();
+        }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+
+     private:
+        Reading& reading_;
+    };
+
+ private:
+    class Stream;
+
+    io::Pool& pool_;
+    std::shared_ptr<const Entries> entries_;
+    const Feeds& feeds_;
+    std::string index_path_;
+    io::Event ready_;
+    io::Event grown_;  // set and reset with every write
+    std::uint64_t writes_ = 0;
+    std::size_t uses_ = 0;
+    std::shared_ptr<const ReadKeys> read_keys_;
+    io::Event unused_;
+    double last_received_ = 0;
+    flume::Offset end_ = 0;  // of what can be read; what is being written lies behind it
+    io::Semaphore readers_;
+    std::vector<std::unique_ptr<flume::CoreReader>> idle_;
+};
+
+}  // namespace sbot::app

@@ -1,0 +1,125 @@
+#include "sbot/server_methods.h"
+
+#include <utility>
+
+#include "message/refs.h"
+#include "net/address.h"
+#include "net/interfaces.h"
+#include "sbot/remote_error.h"
+#include "sbot/stream_options.h"
+
+namespace sbot::app {
+namespace {
+
+using muxrpc::Allow;
+using muxrpc::AsyncReply;
+using muxrpc::Body;
+using muxrpc::RemoteError;
+using muxrpc::Reply;
+using muxrpc::Request;
+
+// What the call `version` answers: the ssb-db whose calls these are. Clients look at nothing else.
+constexpr std::string_view database_version = "20.4.1";
+
+AsyncReply<Body> whoami(ServerServices& services, Request) {
+    json::Writer out;
+    out.begin_object().member("id", services.own.text()).end_object();
+    co_return Body::json(out.text());
+}
+
+AsyncReply<Body> version(ServerServices&, Request) { co_return Body::utf8(database_version); }
+
+AsyncReply<Body> address(ServerServices& services, Request request) {
+    json::Value scope = request.arg(0);
+    std::string_view wanted = scope.is_string() ? scope.string() : "device";
+    std::string text = address_in(services.settings, services.own, wanted);
+    if (text.empty()) co_return Body::json("null");
+    co_return Body::utf8(text);
+}
+
+/// `{host, port, key}`, or an address text.
+Result<net::NetTarget> target_of(json::Value given) {
+    if (given.is_object()) {
+        json::Value port = given["port"];
+        std::string digits = port.is_number() ? json::compact(port) : std::string(port.string());
+        return net::NetTarget::from_parts(given["host"].string(), digits, given["key"].string());
+    }
+    auto target = net::dial_target(given.string());
+    if (!target) return std::move(target).error();
+    auto* tcp = std::get_if<net::NetTarget>(&*target);
+    if (tcp == nullptr) return error(Errc::unsupported, "not the address of a peer");
+    return std::move(*tcp);
+}
+
+AsyncReply<Body> connect(ServerServices& services, Request request) {
+    json::Value given = request.arg(0);
+    if (!given.truthy()) {
+        co_return RemoteError{"ssb-gossip.connect: address, or peer id must be provided"};
+    }
+    auto target = target_of(given);
+    if (!target) co_return remote(target.error());
+    auto connecting = services.peers.connect(std::move(*target));
+    auto connected = co_await connecting;
+    if (!connected) co_return remote(connected.error());
+    co_return Body::json("true");
+}
+
+AsyncReply<Body> request_feed(ServerServices& services, Request request) {
+    json::Value given = request.arg(0);
+    json::Value id = given.is_object() ? given["id"] : given;
+    json::Value wanted = given.is_object() ? given["replicate"] : request.arg(1);
+    auto feed = FeedId::parse(id.string());
+    if (!feed) co_return param_type("feedId");
+    services.peers.request(*feed, !wanted.exists() || wanted.is_null() || wanted.truthy());
+    co_return Body::json("false");  // how the reference writes undefined
+}
+
+}  // namespace
+
+std::string address_in(const Settings& settings, const FeedId& own, std::string_view scope) {
+    std::string out;
+    auto add = [&out](const std::string& text) {
+        if (!out.empty()) out += ';';
+        out += text;
+    };
+    for (const ListenAt& at : settings.net) {
+        if (at.scopes.count(std::string(scope)) == 0) continue;
+        std::vector<std::string> hosts = {at.host};
+        if (scope == "public" && !at.external.empty()) {
+            hosts = at.external;
+        } else if (at.host == "::") {
+            hosts = net::hosts_in_scope(scope);
+        }
+        for (const std::string& host : hosts) add(net::net_address(host, at.port, own));
+    }
+    if (scope == "device" && settings.unix_socket) {
+        add(net::unix_address(settings.folder + "/socket"));
+    }
+    return out;
+}
+
+void add_server_methods(muxrpc::Router& router, ServerServices& services) {
+    auto with = [&services](auto* method) {
+        return
+            [&services, method](Request request) { return method(services, std::move(request)); };
+    };
+    router.sync("whoami", Allow::local, with(&whoami));
+    router.sync("version", Allow::local, with(&version));
+    router.sync("address", Allow::local, with(&address));
+    router.async("gossip.connect", Allow::local, with(&connect));
+    router.sync("replicate.request", Allow::local, with(&request_feed));
+}
+
+namespace {
+
+AsyncReply<Body> manifest_of(const muxrpc::Router& router) {
+    co_return Body::json(router.manifest());
+}
+
+}  // namespace
+
+void add_manifest_method(muxrpc::Router& router) {
+    router.sync("manifest", Allow::peer, [&router](Request) { return manifest_of(router); });
+}
+
+}  // namespace sbot::app

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/logger.h"
+#include "base/tree.h"
+#include "message/keys.h"
+#include "sbot/config.h"
+#include "secret-handshake/keys.h"
+
+/// The configuration as the server uses it.
+namespace sbot::app {
+
+/// Where to listen for net~shs.
+struct ListenAt {
+    std::string host;  ///< "::" for all addresses, IPv4 too
+    std::uint16_t port = 0;
+    std::set<std::string> scopes;       ///< device, local, public
+    std::vector<std::string> external;  ///< hosts to announce instead, in scope public
+};
+
+struct Settings {
+    std::string folder;  ///< absolute
+    std::string host;    ///< what clients dial
+    std::uint16_t port = 8008;
+    std::vector<ListenAt> net;
+    bool unix_socket = true;
+    shs::NetworkKey network;
+    message::HmacKey hmac;
+    std::set<std::string> masters;
+    std::uint64_t handshake_ms = limits::handshake_ms_default;
+    base::LogLevel log_level = base::LogLevel::notice;
+    std::string bad_log_level;  ///< what stood there, if it is none
+    base::Tree all;             ///< Config::all: everything that was set, also what we do not know
+};
+
+/// What the configuration means. Errors name the key and who set it, and what was expected.
+Result<Settings> read_settings(Config config, const Surroundings& surroundings);
+
+/// Reads and merges everything.
+Result<Settings> load_settings(const CommandLine& line, const Surroundings& surroundings);
+
+}  // namespace sbot::app

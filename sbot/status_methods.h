@@ -1,0 +1,29 @@
+#pragma once
+
+#include "flume/log.h"
+#include "io/loop.h"
+#include "muxrpc/router.h"
+#include "sbot/feeds.h"
+#include "sbot/reading.h"
+#include "sbot/settings.h"
+#include "sbot/writer.h"
+
+namespace sbot::app {
+
+/// What the calls about the state of things work with; outlives the router.
+struct StatusServices {
+    io::Loop& loop;
+    const Settings& settings;
+    FeedId own;
+    const flume::Log& log;
+    const Writer& writer;
+    Feeds& feeds;
+    Reading& reading;
+    double start = 0;  ///< where `progress` began
+};
+
+/// status, progress, latest, getFeedState, createSequenceStream (ssb-db 20.4); auth, getAddress,
+/// multiserver.address, multiserver.parse (secret-stack 6.4); gossip.ping (pull-ping 2.0).
+void add_status_methods(muxrpc::Router& router, StatusServices& services);
+
+}  // namespace sbot::app

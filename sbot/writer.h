@@ -1,0 +1,86 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flume/core_view.h"
+#include "flume/log.h"
+#include "io/lane.h"
+#include "io/loop.h"
+#include "io/sync.h"
+#include "message/validate.h"
+
+namespace sbot::app {
+
+/// A message on its way into the log: valid, and signed or verified.
+struct Record {
+    FeedId author;
+    message::FeedState state;  ///< of the feed once this is in
+    double received = 0;       ///< when it came here
+    std::string text;  ///< the envelope `{"key":…,"value":…,"timestamp":…}`, as stored
+};
+
+/// What is written together, shared by all that wait for it. One writer, so its lane is the only
+/// place that appends: append (one write) → fdatasync → index, and only then is anybody told.
+struct Batch {
+    std::vector<Record> records;
+    std::size_t bytes = 0;
+    io::Event done;
+    std::optional<Error> failed;  ///< set before `done`
+    bool stored = false;          ///< in the log and on the disk, whatever happened after that
+};
+
+/// The one writer of log and index (docs/durability.md). Records come from the loop thread; all
+/// that arrive while a batch is being written make up the next one, so one fdatasync serves all
+/// who wait. Loop thread.
+class Writer {
+ public:
+    /// Hears of each batch when it is done, before those that wait for it go on.
+    using OnDone = std::function<void(const Batch&)>;
+
+    Writer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnDone on_done);
+
+    /// Brings the index up to the log's end, in chunks; `write` may be called after that. Gives
+    /// what had to be passed over in the part that was read.
+    io::Async<flume::Damage> catch_up();
+
+    /// Empties the index and makes it again from the log; what is written meanwhile goes in too.
+    io::Async<void> rebuild();
+
+    /// Deletes entries: takes them out of the index, then blanks them in the log, on the disk when
+    /// this returns. `before` is called first, on the lane. A crash on the way costs a new index.
+    io::Async<void> erase(std::vector<flume::Offset> offsets, std::function<Result<void>()> before);
+
+    /// The last entry that the index covers: all up to here can be read, and is on the disk.
+    std::optional<flume::Offset> indexed() const { return indexed_; }
+
+    /// Adds to the batch that will be written next. Await its `done`; order is kept.
+    std::shared_ptr<Batch> write(Record record);
+
+    /// Waits while much is unwritten: for those who could add without end.
+    io::Task<void> room();
+    /// Returns when everything added so far is written.
+    io::Task<void> flushed();
+
+ private:
+    io::Task<void> run();
+    void finish(Batch& batch);
+
+    io::Loop& loop_;
+    flume::Log& log_;
+    flume::CoreView& view_;
+    OnDone on_done_;
+    std::shared_ptr<Batch> next_;
+    std::shared_ptr<Batch> writing_;
+    io::Event something_;
+    io::Event written_;
+    bool index_behind_ = false;
+    bool rebuilding_ = false;
+    std::optional<flume::Offset> indexed_;
+    io::Lane lane_;
+    io::Task<void> runner_;
+};
+
+}  // namespace sbot::app

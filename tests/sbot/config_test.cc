@@ -1,0 +1,198 @@
+#include "sbot/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "sbot/settings.h"
+
+namespace sbot::app {
+namespace {
+
+using base::Tree;
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    for (std::size_t at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) {
+        text.replace(at, from.size(), to);
+    }
+    return text;
+}
+
+/// A home folder of a test's own, with a working folder in it.
+class Home {
+ public:
+    Home() {
+        std::string name = std::filesystem::temp_directory_path() / "sbot-config-XXXXXX";
+        path_ = mkdtemp(name.data());
+        std::filesystem::create_directories(path_ + "/work/sub");
+        around_.home = path_;
+        around_.working_folder = path_ + "/work/sub";
+    }
+    ~Home() { std::filesystem::remove_all(path_); }
+    Home(const Home&) = delete;
+    Home& operator=(const Home&) = delete;
+
+    void write(const std::string& name, std::string_view text) {
+        std::filesystem::path file = path_ + "/" + name;
+        std::filesystem::create_directories(file.parent_path());
+        std::ofstream(file) << text;
+    }
+    std::string here(std::string_view text) const {
+        return replaced(std::string(text), "$HOME", path_);
+    }
+    /// The other way round, to compare.
+    std::string there(const std::string& text) const { return replaced(text, path_, "$HOME"); }
+    const std::string& path() const { return path_; }
+    Surroundings& around() { return around_; }
+
+    Result<Config> config(std::vector<std::string> arguments) {
+        auto line = CommandLine::parse(arguments);
+        if (!line) return std::move(line).error();
+        return read_config(*line, around_);
+    }
+    Result<Settings> settings(std::vector<std::string> arguments) {
+        auto read = config(std::move(arguments));
+        if (!read) return std::move(read).error();
+        return read_settings(std::move(*read), around_);
+    }
+    std::string complaint(std::vector<std::string> arguments) {
+        auto read = settings(std::move(arguments));
+        return read ? "" : there(read.error().what);
+    }
+
+ private:
+    std::string path_;
+    Surroundings around_;
+};
+
+net::InterfaceAddress interface(std::string name, json::Value entry) {
+    return {std::move(name), std::string(entry["address"].string()), entry["internal"].is_true(),
+            static_cast<std::uint32_t>(entry["scopeid"].number())};
+}
+
+void set_up(Home& home, json::Value test) {
+    for (json::Member file : test["files"].members()) {
+        home.write(std::string(file.name), file.value.string());
+    }
+    for (json::Member each : test["env"].members()) {
+        home.around().environment.push_back(std::string(each.name) + "=" +
+                                            home.here(each.value.string()));
+    }
+    home.around().interfaces = {{"lo", "127.0.0.1", true},
+                                {"lo", "::1", true},
+                                {"eth0", "192.168.1.5"},
+                                {"eth0", "fe80::1", false, 2}};
+    if (!test["interfaces"].exists()) return;
+    home.around().interfaces.clear();
+    for (json::Member each : test["interfaces"].members()) {
+        for (json::Value entry : each.value.elements()) {
+            home.around().interfaces.push_back(interface(std::string(each.name), entry));
+        }
+    }
+}
+
+TEST(Config, is_what_the_reference_makes_of_files_environment_and_command_line) {
+    std::ifstream file(SBOT_SOURCE_DIR "/tests/vectors/config.jsonl");
+    std::size_t count = 0;
+    for (std::string line; std::getline(file, line); ++count) {
+        auto document = json::Document::parse(line);
+        ASSERT_TRUE(document);
+        json::Value test = document->root();
+        Home home;
+        set_up(home, test);
+        std::vector<std::string> arguments;
+        for (json::Value each : test["args"].elements()) {
+            arguments.push_back(home.here(each.string()));
+        }
+        auto got = home.config(arguments);
+        bool refused = test["config"]["error"].exists();
+        std::string want = refused ? "error" : json::compact(test["config"]);
+        EXPECT_EQ(got ? home.there(got->all.to_json()) : "error", want) << line;
+    }
+    EXPECT_EQ(count, 65u);
+}
+
+TEST(Config, of_the_folder_given_takes_the_place_of_the_one_at_home) {
+    Home home;
+    home.write(".ssb/config", R"({"port": 1111, "x": 1})");
+    home.write("other/config", R"({"host": "127.0.0.1"})");
+    for (const char* cut : {"--", ""}) {
+        std::vector<std::string> line = {"start", "--path", home.path() + "/other"};
+        if (*cut != '\0') line.insert(line.begin() + 1, cut);
+        auto settings = home.settings(line);
+        ASSERT_TRUE(settings) << settings.error().what;
+        EXPECT_EQ(settings->folder, home.path() + "/other");
+        EXPECT_EQ(settings->port, 8008);
+        EXPECT_EQ(settings->host, "127.0.0.1");
+        EXPECT_TRUE(settings->all["x"].is_null());
+    }
+}
+
+TEST(Config, keeps_what_nobody_knows) {
+    Home home;
+    home.write(".ssb/config", R"({"mine": {"deep": [1, {"a": null}]}, "ws": {"port": 9000}})");
+    auto settings = home.settings({});
+    ASSERT_TRUE(settings);
+    EXPECT_EQ(settings->all["mine"].to_json(), R"({"deep":[1,{"a":null}]})");
+}
+
+TEST(Config, takes_numbers_that_are_texts) {
+    Home home;
+    home.write(".ssb/config", "port = 1234\ntimeout = 77\n[friends]\nhops = 3\n");
+    auto settings = home.settings({});
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->port, 1234);
+    EXPECT_EQ(settings->handshake_ms, 77u);
+}
+
+TEST(Config, listens_on_every_address_where_no_host_is_named) {
+    Home home;
+    auto settings = home.settings({});
+    ASSERT_TRUE(settings);
+    ASSERT_EQ(settings->net.size(), 1u);
+    EXPECT_EQ(settings->net[0].host, "::");
+    EXPECT_EQ(settings->host, "localhost");
+}
+
+TEST(Config, says_which_file_which_key_and_what_was_expected) {
+    Home home;
+    home.write(".ssbrc", R"({"port": "no"})");
+    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: port must be a port, 1 to 65535, not \"no\"");
+    EXPECT_EQ(home.complaint({"--port", "70000"}),
+              "the command line: port must be a port, 1 to 65535, not 70000");
+    home.around().environment = {"ssb_port=0"};
+    EXPECT_EQ(home.complaint({}), "the environment: port must be a port, 1 to 65535, not \"0\"");
+    home.around().environment = {};
+    home.write(".ssbrc", R"({"timers": {"handshake": "soon"}})");
+    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: timers.handshake must be a number, not \"soon\"");
+    home.write(".ssbrc", R"({"caps": {"shs": "c2hvcnQ="}})");
+    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: caps.shs must be the base64 of 32 bytes");
+    home.write(".ssbrc", R"({"caps": {"sign": "c2hvcnQ="}})");
+    EXPECT_EQ(home.complaint({}),
+              "$HOME/.ssbrc: caps.sign must be the base64 of 32 bytes, or null");
+    home.write(".ssbrc", R"({"master": ["@me"]})");
+    EXPECT_EQ(home.complaint({}),
+              "$HOME/.ssbrc: master must be a feed id, or a list of them, not [\"@me\"]");
+    home.write(".ssbrc", R"({"connections": {"incoming": {"net": {"port": 1}}}})");
+    EXPECT_EQ(home.complaint({}),
+              "$HOME/.ssbrc: connections.incoming.net must be a list, not {\"port\":1}");
+    home.write(".ssbrc", "{\"port\": 1,\n}");
+    EXPECT_EQ(home.complaint({}).find("the configuration file $HOME/.ssbrc: line 2: "), 0u)
+        << home.complaint({});
+    home.write(".ssbrc", "port = 1\n = 2\n");
+    EXPECT_EQ(home.complaint({}),
+              "the configuration file $HOME/.ssbrc: line 2: value without a key");
+}
+
+TEST(Config, leaves_a_bad_log_level_to_a_warning) {
+    Home home;
+    auto settings = home.settings({"--logging.level", "loud"});
+    ASSERT_TRUE(settings);
+    EXPECT_EQ(settings->bad_log_level, "loud");
+    EXPECT_EQ(settings->log_level, base::LogLevel::notice);
+}
+
+}  // namespace
+}  // namespace sbot::app

@@ -1,0 +1,162 @@
+// What the reading calls are asked for, and the shapes of what they give.
+
+#include <gtest/gtest.h>
+
+#include "message/create.h"
+#include "sbot/shape.h"
+#include "sbot/stream_options.h"
+#include "tests/sbot/support.h"
+
+namespace sbot::app {
+namespace {
+
+template <typename T>
+std::string complaint(const muxrpc::Reply<T>& reply) {
+    return reply ? "" : reply.error().name + ": " + reply.error().message;
+}
+
+TEST(StreamOptions, complain_in_the_words_of_the_reference) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"{}", ""},
+        {"null", ""},
+        {"[]", ""},
+        {"5", "TypeError: Param 0 must by of type readStreamOpts"},
+        {"\"x\"", "TypeError: Param 0 must by of type readStreamOpts"},
+        {R"({"limit":"x"})", "UsageError: .0 of param limit must be of type \"number\""},
+        {R"({"limit":true})", "UsageError: .0 of param limit must be of type \"number\""},
+        {R"({"live":"x"})", "UsageError: .0 of param live must be of type \"boolean\""},
+        {R"({"reverse":{}})", "UsageError: .0 of param reverse must be of type \"boolean\""},
+        {R"({"keys":"x"})", "UsageError: .0 of param keys must be of type \"boolean\""},
+        {R"({"values":"x"})", "UsageError: .0 of param values must be of type \"boolean\""},
+        {R"({"fillCache":"x"})", "UsageError: .0 of param fillCache must be of type \"boolean\""},
+        {R"({"live":1,"reverse":0,"keys":""})", ""},
+    };
+    for (auto [given, words] : cases) {
+        auto document = json::Document::parse(given);
+        EXPECT_EQ(complaint(standard_options(document->root())), words) << given;
+    }
+}
+
+TEST(StreamOptions, a_feed_is_needed_for_its_streams) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"null", "UsageError: Param 0 is required"},
+        {"0", "UsageError: Param 0 is required"},
+        {"5", "TypeError: Param 0 must by of type createUserStreamOpts"},
+        {"{}", "UsageError: Param 0 must have a .id of type \"feedId\""},
+        {R"({"id":"@x"})", "UsageError: Param 0 must have a .id of type \"feedId\""},
+        {R"({"id":"@x","limit":"x"})", "UsageError: .0 of param limit must be of type \"number\""},
+    };
+    for (auto [given, words] : cases) {
+        auto document = json::Document::parse(given);
+        EXPECT_EQ(complaint(user_options(document->root())), words) << given;
+    }
+    auto document = json::Document::parse(R"({"id":")" + pair_of(1).id.text() + "\",\"seq\":3}");
+    auto user = user_options(document->root());
+    ASSERT_TRUE(user);
+    EXPECT_EQ(user->id, pair_of(1).id.text());
+    EXPECT_FALSE(user->stream.gte.has_value());
+}
+
+TEST(StreamOptions, history_has_its_own_rules) {
+    auto of = [](std::string_view rest) {
+        auto document = json::Document::parse(R"({"id":")" + pair_of(1).id.text() + "\"" +
+                                              std::string(rest) + "}");
+        auto options = history_options(document->root());
+        return options ? *options : UserOptions{};
+    };
+    EXPECT_EQ(of(",\"seq\":3").stream.gte, 3.0);
+    EXPECT_EQ(of(",\"seq\":3,\"sequence\":5").stream.gte, 5.0);
+    EXPECT_EQ(of(",\"seq\":3,\"sequence\":0").stream.gte, 3.0);
+    EXPECT_EQ(of("").stream.gte, 0.0);
+    EXPECT_FALSE(of(",\"live\":true").stream.sync);
+    EXPECT_TRUE(of(",\"live\":true,\"sync\":false").stream.sync);
+    UserOptions all = of(R"(,"reverse":true,"private":true,"gt":1,"lt":2,"lte":3,"limit":4)");
+    EXPECT_FALSE(all.stream.reverse || all.stream.unboxed);
+    EXPECT_FALSE(all.stream.gt || all.stream.lt || all.stream.lte);
+    EXPECT_EQ(all.stream.limit, 4U);
+    for (const char* given : {"null", "5", "{}", "\"x\"", R"({"id":"@x"})"}) {
+        auto document = json::Document::parse(given);
+        auto options = history_options(document->root());
+        EXPECT_TRUE(options && options->id.empty()) << given;
+    }
+}
+
+TEST(StreamOptions, types_come_alone_or_with_options) {
+    auto of = [](std::string_view given) {
+        auto document = json::Document::parse(given);
+        return type_options(document->root());
+    };
+    EXPECT_EQ(of("\"post\"")->type, "post");
+    EXPECT_EQ(of(R"({"type":"vote","limit":2})")->type, "vote");
+    EXPECT_EQ(of(R"({"type":"vote","limit":2})")->stream.limit, 2U);
+    EXPECT_EQ(of("{}")->type, "");
+    EXPECT_EQ(complaint(of("null")), "UsageError: Param 0 is required");
+    EXPECT_EQ(complaint(of("5")), "TypeError: Param 0 must by of type messagesByTypeOpts");
+}
+
+TEST(StreamOptions, only_true_is_live_and_only_false_is_not_old) {
+    auto of = [](std::string_view given) {
+        auto document = json::Document::parse(given);
+        return lenient_options(document->root());
+    };
+    EXPECT_TRUE(of(R"({"live":true})").live);
+    EXPECT_FALSE(of(R"({"live":1})").live);
+    EXPECT_TRUE(of(R"({"old":0})").old);
+    EXPECT_FALSE(of(R"({"old":false})").old);
+    EXPECT_FALSE(of(R"({"limit":-1})").limit.has_value());
+    EXPECT_EQ(of(R"({"limit":0})").limit, 0U);
+    EXPECT_EQ(of(R"({"limit":1.5})").limit, 2U);
+    EXPECT_FALSE(of(R"({"limit":1e300})").limit.has_value());
+    StreamOptions bounds = of(R"({"gt":1,"lte":3,"lt":"x"})");
+    EXPECT_FALSE(bounds.within(1));
+    EXPECT_TRUE(bounds.within(3));
+    EXPECT_FALSE(bounds.within(3.5));
+}
+
+TEST(Shape, gives_what_was_asked_for) {
+    std::string value = R"({"author":"@a","content":{"type":"post"}})";
+    std::string record = R"({"key":"%k","value":)" + value + ",\"timestamp\":5}";
+    auto text = [&record](bool keys, bool values, bool rts) {
+        Shape shape;
+        shape.keys = keys;
+        shape.values = values;
+        shape.rts = rts;
+        return std::string(shaped(record, shape, 4)->text());
+    };
+    EXPECT_EQ(text(true, true, false), record);
+    EXPECT_EQ(text(true, false, false), "%k");
+    EXPECT_EQ(text(false, true, false), value);
+    EXPECT_EQ(text(true, true, true), record.substr(0, record.size() - 1) + ",\"rts\":4}");
+}
+
+TEST(Shape, passes_over_what_it_cannot_read) {
+    Shape shape;
+    shape.keys = false;
+    for (const char* record : {"", "{", "null", "[]", R"({"key":5,"value":{}})",
+                               R"({"key":"%k","value":5})", R"({"value":{}})"}) {
+        EXPECT_FALSE(shaped(record, shape, 0).has_value()) << record;
+    }
+}
+
+TEST(Shape, opens_what_is_for_us_and_leaves_the_rest) {
+    base::SystemRandom random;
+    auto own = pair_of(1), other = pair_of(2);
+    std::vector<FeedId> to = {own.id};
+    auto boxed = message::box(R"({"type":"post","text":"psst"})", to, random);
+    std::string record =
+        R"({"key":"%k","value":{"author":"@a","content":")" + *boxed + "\"},\"timestamp\":5}";
+    message::Unboxer mine(own), theirs(other);
+    Shape shape;
+    shape.unboxer = &theirs;
+    EXPECT_EQ(shaped(record, shape, 0)->text(), record);
+    shape.unboxer = &mine;
+    auto opened = shaped(record, shape, 0);
+    auto document = json::Document::parse(opened->text());
+    json::Value plain = document->root()["value"];
+    EXPECT_EQ(plain["content"]["text"].string(), "psst");
+    EXPECT_EQ(plain["cyphertext"].string(), *boxed);
+    EXPECT_TRUE(plain["private"].is_true());
+}
+
+}  // namespace
+}  // namespace sbot::app

@@ -1,0 +1,243 @@
+// Writer and Feeds on a disk that does what real ones do on bad days.
+
+#include "sbot/writer.h"
+
+#include <gtest/gtest.h>
+
+#include "sbot/feeds.h"
+#include "tests/sbot/support.h"
+
+namespace sbot::app {
+namespace {
+
+constexpr std::string_view a_post = R"({"type":"post","text":"some words"})";
+
+class WriterTest : public testing::Test {
+ protected:
+    WriterTest() : store(loop) {}
+
+    std::vector<muxrpc::AsyncReply<std::string>> publish_many(int count) {
+        std::vector<muxrpc::AsyncReply<std::string>> waiting;
+        auto document = json::Document::parse(a_post);
+        for (int i = 0; i < count; ++i) waiting.push_back(store.feeds->publish(document->root()));
+        return waiting;
+    }
+    /// How many were acknowledged.
+    int acknowledged(std::vector<muxrpc::AsyncReply<std::string>> waiting) {
+        int count = 0;
+        for (auto& each : waiting) {
+            if (loop.run(std::move(each))) ++count;
+        }
+        return count;
+    }
+    Sequence stored() const {
+        auto* state = store.feeds->stored(store.own.id);
+        return state != nullptr ? state->sequence : 0;
+    }
+
+    io::Loop loop;
+    Store store;
+};
+
+TEST_F(WriterTest, publishes_at_once_form_one_chain_in_few_batches) {
+    EXPECT_EQ(acknowledged(publish_many(50)), 50);
+    EXPECT_EQ(stored(), 50U);
+    EXPECT_LE(store.batches, 2);
+    store.close();
+    store.open();
+    EXPECT_EQ(stored(), 50U);
+    EXPECT_EQ(store.feeds->ahead(store.own.id)->sequence, 50U);
+}
+
+TEST_F(WriterTest, a_full_disk_fails_all_that_wait_and_passes) {
+    store.publish(a_post);
+    store.disk.full_after(100);
+    auto waiting = publish_many(10);
+    loop.run(turns(loop, 1));
+    auto more = publish_many(5);
+    EXPECT_EQ(store.feeds->ahead(store.own.id)->sequence, 16U);
+    EXPECT_EQ(acknowledged(std::move(waiting)), 0);
+    EXPECT_EQ(acknowledged(std::move(more)), 0);
+    EXPECT_EQ(store.feeds->ahead(store.own.id)->sequence, 1U);
+    EXPECT_NE(store.publish(a_post).find("the log could not be written"), std::string::npos);
+
+    store.disk.heal();
+    EXPECT_EQ(acknowledged(publish_many(3)), 3);
+    EXPECT_EQ(stored(), 4U);
+    store.close();
+    store.disk.power_cut();
+    store.open();
+    EXPECT_EQ(stored(), 4U);
+}
+
+TEST_F(WriterTest, what_was_acknowledged_survives_wherever_the_disk_stops) {
+    for (std::size_t writes = 0; writes < 8; ++writes) {
+        Sequence before = stored();
+        store.disk.stop_after(writes, 30);
+        int count = 0;
+        for (int round = 0; round < 5; ++round) count += acknowledged(publish_many(3));
+        store.close();
+        store.disk.power_cut(writes * 100);
+        store.disk.heal();
+        store.open();
+        EXPECT_GE(stored(), before + static_cast<Sequence>(count));
+        EXPECT_EQ(acknowledged(publish_many(1)), 1);
+    }
+}
+
+TEST_F(WriterTest, after_a_failed_sync_nothing_is_acknowledged_until_reopened) {
+    EXPECT_EQ(acknowledged(publish_many(2)), 2);
+    store.disk.fail_syncs();
+    EXPECT_EQ(acknowledged(publish_many(2)), 0);
+    store.disk.heal();
+    EXPECT_EQ(acknowledged(publish_many(2)), 0);
+    EXPECT_EQ(stored(), 2U);
+    EXPECT_EQ(store.feeds->ahead(store.own.id)->sequence, 2U);
+    store.close();
+    store.open();
+    EXPECT_GE(stored(), 2U);
+    EXPECT_EQ(acknowledged(publish_many(2)), 2);
+}
+
+/// Notes what is done to files, in order.
+class RecordingFiles final : public base::Files {
+ public:
+    RecordingFiles(base::Files& under, std::vector<std::string>& notes)
+        : under_(under), notes_(notes) {}
+    Result<std::unique_ptr<base::File>> open(const std::string& path, base::OpenFile how) override;
+    Result<void> rename(const std::string& from, const std::string& to) override {
+        return under_.rename(from, to);
+    }
+    Result<void> remove(const std::string& path) override { return under_.remove(path); }
+    Result<void> sync_folder(const std::string& folder) override {
+        return under_.sync_folder(folder);
+    }
+    Result<base::FileInfo> info(const std::string& path) override { return under_.info(path); }
+    Result<bool> make_folder(const std::string& path) override { return under_.make_folder(path); }
+    Result<std::vector<std::string>> list(const std::string& folder) override {
+        return under_.list(folder);
+    }
+
+ private:
+    base::Files& under_;
+    std::vector<std::string>& notes_;
+};
+
+class RecordingFile final : public base::File {
+ public:
+    RecordingFile(std::unique_ptr<base::File> under, std::vector<std::string>& notes)
+        : under_(std::move(under)), notes_(notes) {}
+    Result<std::size_t> read_at(std::uint64_t offset, MutableBytes into) const override {
+        return under_->read_at(offset, into);
+    }
+    Result<void> write_at(std::uint64_t offset, ByteView data) override {
+        notes_.emplace_back("write");
+        return under_->write_at(offset, data);
+    }
+    Result<void> sync() override {
+        notes_.emplace_back("sync");
+        return under_->sync();
+    }
+    Result<void> truncate(std::uint64_t size) override { return under_->truncate(size); }
+    Result<std::uint64_t> size() const override { return under_->size(); }
+
+ private:
+    std::unique_ptr<base::File> under_;
+    std::vector<std::string>& notes_;
+};
+
+Result<std::unique_ptr<base::File>> RecordingFiles::open(const std::string& path,
+                                                         base::OpenFile how) {
+    auto file = under_.open(path, how);
+    if (!file) return std::move(file).error();
+    return std::unique_ptr<base::File>(new RecordingFile(std::move(*file), notes_));
+}
+
+TEST_F(WriterTest, appends_then_syncs_then_indexes_then_tells) {
+    std::vector<std::string> notes;
+    RecordingFiles recording(store.disk, notes);
+    store.close();
+    store.open(&recording);
+    notes.clear();
+    auto document = json::Document::parse(a_post);
+    auto publishing = store.feeds->publish(document->root());
+    EXPECT_FALSE(publishing.done());
+    EXPECT_EQ(stored(), 0U);
+    auto done = loop.run(std::move(publishing));
+    ASSERT_TRUE(done);
+    EXPECT_EQ(notes, (std::vector<std::string>{"write", "sync"}));
+    auto envelope = json::Document::parse(*done);
+    auto reader = flume::CoreReader::open(store.view->path());
+    auto found = (*reader)->by_key(*MessageId::parse(envelope->root()["key"].string()));
+    EXPECT_TRUE(found && found->has_value());
+    EXPECT_EQ(stored(), 1U);
+    store.close();
+}
+
+TEST_F(WriterTest, takes_runs_of_peers_and_keeps_what_is_good) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 5);
+    auto taken = store.take(other.id, as_bytes({messages[0], messages[1]}));
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(*taken, 2U);
+    // Known ones are passed over, an envelope is as good as the value.
+    std::string envelope = R"({"key":"%x","value":)" + messages[2] + ",\"timestamp\":1}";
+    taken = store.take(other.id, as_bytes({messages[1], envelope}));
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(*taken, 1U);
+    std::string forged = messages[4];
+    forged.replace(forged.find("\"n\":5"), 5, "\"n\":6");
+    taken = store.take(other.id, as_bytes({messages[3], forged}));
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().code, Errc::invalid);
+    EXPECT_EQ(store.feeds->latest(other.id), 4U);
+    EXPECT_EQ(store.feeds->stored(other.id)->sequence, 4U);
+
+    auto third = feed_of(pair_of(3), 5);
+    EXPECT_FALSE(store.take(other.id, as_bytes({third[4]})).has_value());
+    EXPECT_FALSE(store.take(other.id, as_bytes({"{", "null"})).has_value());
+    EXPECT_EQ(store.feeds->latest(pair_of(3).id), 0U);
+    EXPECT_EQ(store.feeds->latest(other.id), 4U);
+}
+
+TEST_F(WriterTest, a_message_comes_in_once_though_two_peers_bring_it) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 60);
+    auto one = store.feeds->take(other.id, as_bytes(messages));
+    auto two = store.feeds->take(other.id, as_bytes(messages));
+    auto first = loop.run(std::move(one));
+    auto second = loop.run(std::move(two));
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(*first + *second, 60U);
+    loop.run(store.writer->flushed());
+    EXPECT_EQ(store.feeds->stored(other.id)->sequence, 60U);
+}
+
+TEST_F(WriterTest, add_takes_any_author_and_refuses_gaps) {
+    auto messages = feed_of(pair_of(2), 3);
+    auto add = [this](const std::string& text) {
+        auto document = json::Document::parse(text);
+        return loop.run(store.feeds->add(document->root())).has_value();
+    };
+    EXPECT_TRUE(add(messages[0]));
+    EXPECT_FALSE(add(messages[2]));
+    EXPECT_FALSE(add(messages[0]));
+    EXPECT_TRUE(add(messages[1]));
+    EXPECT_FALSE(add("{}"));
+    EXPECT_FALSE(add("null"));
+}
+
+TEST_F(WriterTest, can_be_dropped_while_it_writes) {
+    auto waiting = publish_many(20);
+    auto room = store.writer->room();
+    auto flushed = store.writer->flushed();
+    waiting.resize(10);
+    flushed.drop();
+    waiting.clear();
+    store.close();
+    store.open();
+    EXPECT_EQ(acknowledged(publish_many(1)), 1);
+}
+
+}  // namespace
+}  // namespace sbot::app
