@@ -64,6 +64,10 @@ class BoxReader {
     /// The input has ended. Error: `closed` where that was not after a goodbye.
     Result<void> finish();
     State state() const { return state_; }
+    /// A header has been taken and nothing of its body yet. The JavaScript takes an end of input
+    /// right here for a goodbye, which lets whoever cuts the line choose where it ends; `finish`
+    /// does not.
+    bool right_behind_header() const { return in_body_ && held_ == 0; }
 
  private:
     Result<void> take(const std::uint8_t* piece, Bytes& plain);

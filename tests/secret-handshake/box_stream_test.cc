@@ -313,6 +313,13 @@ TEST(BoxStream, is_over_once_the_input_is) {
     EXPECT_EQ(end.error().code, Errc::closed);
     EXPECT_FALSE(cut.read(sealed({}), plain));
 
+    BoxReader headless(secret(test_key), test_nonce);
+    Bytes wire = sealed({base::to_bytes("hello")});
+    ASSERT_TRUE(headless.read(ByteView(wire).first(box_header_bytes), plain));
+    EXPECT_TRUE(headless.right_behind_header());
+    EXPECT_FALSE(headless.finish());
+    ASSERT_TRUE(plain.empty());
+
     BoxReader proper(secret(test_key), test_nonce);
     ASSERT_TRUE(proper.read(sealed({}), plain));
     EXPECT_TRUE(proper.finish());
