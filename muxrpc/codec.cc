@@ -63,8 +63,8 @@ Result<Decoder::State> Decoder::next(Packet& packet) {
     ByteView body = held.subspan(packet_header_bytes, length);
     packet.body.data.assign(body.begin(), body.end());
     start_ += packet_header_bytes + length;
-    // A large packet leaves its memory behind otherwise.
-    constexpr std::size_t kept_bytes_max = 256 << 10;
+    // A peer that falls silent now keeps no memory of ours.
+    constexpr std::size_t kept_bytes_max = 2 << 10;
     if (start_ == buffer_.size() && buffer_.capacity() > kept_bytes_max) {
         buffer_ = {};
         start_ = 0;

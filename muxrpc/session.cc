@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "base/json.h"
+#include "io/read_room.h"
 
 namespace sbot::muxrpc {
 namespace {
 
-constexpr std::size_t read_bytes = 64 << 10;
 // Answers nobody reads: past this the peer's requests are not read any more.
 constexpr std::size_t unsent_bytes_max = 4 << 20;
 // Paths are one or two words; a longer one is somebody's joke and gets a short answer.
@@ -165,7 +165,7 @@ void Session::say_goodbye() {
 
 /// Ends with success at the peer's goodbye.
 io::Async<void> Session::read_loop() {
-    Bytes chunk(read_bytes);
+    io::ReadRoom room;
     while (!broken_) {
         Packet packet;
         auto state = decoder_.next(packet);
@@ -178,11 +178,11 @@ io::Async<void> Session::read_loop() {
             if (auto ok = co_await wait_until_uncongested(); !ok) co_return std::move(ok).error();
             continue;
         }
-        auto got = co_await stream_->read(chunk);
+        auto got = co_await stream_->read(room.next());
         if (broken_) break;
         if (!got) co_return std::move(got).error();
         if (*got == 0) co_return error(Errc::closed, "the peer hung up");
-        decoder_.feed(ByteView(chunk).first(*got));
+        decoder_.feed(room.taken(*got));
         account();
     }
     co_return *broken_;

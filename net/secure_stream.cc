@@ -10,8 +10,6 @@
 namespace sbot::net {
 namespace {
 
-constexpr std::size_t wire_bytes = 64 << 10;
-
 using Welcome = std::function<bool(const FeedId&)>;
 
 FeedId feed_of(const shs::PublicKey& key) { return FeedId{key}; }
@@ -85,19 +83,18 @@ SecureStream::SecureStream(std::unique_ptr<io::ByteStream> inner, shs::Outcome o
     : inner_(std::move(inner)),
       peer_(feed_of(outcome.peer)),
       writer_(std::move(outcome.encrypt_key), outcome.encrypt_nonce),
-      reader_(std::move(outcome.decrypt_key), outcome.decrypt_nonce),
-      wire_(wire_bytes) {}
+      reader_(std::move(outcome.decrypt_key), outcome.decrypt_nonce) {}
 
 io::Async<std::size_t> SecureStream::read(MutableBytes into) {
     while (plain_at_ == plain_.size()) {
-        plain_.clear();
+        plain_ = {};  // a peer that falls silent now keeps no memory of ours
         plain_at_ = 0;
         if (reader_.state() == shs::BoxReader::State::ended) co_return std::size_t{0};
         if (failed_) co_return *failed_;
-        auto got = co_await inner_->read(wire_);
+        auto got = co_await inner_->read(wire_.next());
         if (!got) co_return std::move(got).error();
-        auto opened =
-            *got == 0 ? reader_.finish() : reader_.read(ByteView(wire_).first(*got), plain_);
+        plain_.reserve(*got);
+        auto opened = *got == 0 ? reader_.finish() : reader_.read(wire_.taken(*got), plain_);
         // What was genuine before a forged frame still counts; the error comes at the next read.
         if (!opened) failed_ = std::move(opened).error().in("box-stream");
     }

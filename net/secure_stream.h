@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "io/loop.h"
+#include "io/read_room.h"
 #include "io/stream.h"
 #include "message/ids.h"
 #include "secret-handshake/box_stream.h"
@@ -32,7 +33,7 @@ class SecureStream final : public io::ByteStream {
     FeedId peer_;
     shs::BoxWriter writer_;
     shs::BoxReader reader_;
-    Bytes wire_;   // what the last read below brought
+    io::ReadRoom wire_;
     Bytes plain_;  // decrypted, not given out yet
     std::size_t plain_at_ = 0;
     std::optional<Error> failed_;  // nothing behind it can be read
