@@ -8,10 +8,13 @@
 #include <limits>
 #include <unordered_map>
 
+#include "base/byte_scan.h"
 #include "base/utf.h"
 
 namespace sbot::json {
 namespace {
+
+namespace scan = base::scan;
 
 constexpr std::uint32_t no_index_key = std::numeric_limits<std::uint32_t>::max();
 // Node lists and source positions are 32 bit.
@@ -33,16 +36,6 @@ std::uint32_t index_key(std::string_view name) {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-constexpr std::uint64_t ones = 0x0101010101010101u;
-constexpr std::uint64_t highs = 0x8080808080808080u;
-
-/// Non-zero if any of eight characters needs a look: quote, backslash, control, not ASCII.
-std::uint64_t special(std::uint64_t word) {
-    auto zero = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
-    std::uint64_t below_space = (word - ones * 0x20) & ~word & highs;
-    return (word & highs) | below_space | zero(word ^ ones * '"') | zero(word ^ ones * '\\');
-}
 
 /// Length of the well-formed UTF-8 sequence at `p`, 0 if there is none.
 std::size_t utf8_sequence(const char* p, const char* end) {
@@ -251,7 +244,11 @@ Result<void> Parser::string(std::uint32_t node) {
         while (end_ - at_ >= 8) {
             std::uint64_t word;
             std::memcpy(&word, at_, 8);
-            if (special(word) != 0) break;
+            std::uint64_t special = scan::escaped_in_json(word) | scan::not_ascii(word);
+            if (special != 0) {
+                at_ += scan::first(special);
+                break;
+            }
             at_ += 8;
         }
         if (at_ == end_) return fail("string without an end");

@@ -3,30 +3,26 @@
 #include <cstring>
 #include <variant>
 
+#include "base/byte_scan.h"
 #include "base/json.h"
 
 namespace sbot::json {
 namespace {
 
-constexpr std::size_t indent_step = 2;
+namespace scan = base::scan;
 
-/// True if none of eight characters needs a look: control, quote, backslash, the lead of a
-/// surrogate.
-bool all_plain(std::uint64_t word) {
-    constexpr std::uint64_t ones = 0x0101010101010101u;
-    constexpr std::uint64_t highs = 0x8080808080808080u;
-    auto zero = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
-    std::uint64_t below_space = (word - ones * 0x20) & ~word & highs;
-    return (below_space | zero(word ^ ones * '"') | zero(word ^ ones * '\\') |
-            zero(word ^ ones * 0xed)) == 0;
-}
+constexpr std::size_t indent_step = 2;
 
 /// Index of the first character from `i` on that cannot be written as it is.
 std::size_t plain_run(std::string_view text, std::size_t i) {
     for (; i < text.size(); ++i) {
         for (std::uint64_t word; text.size() - i >= sizeof word; i += sizeof word) {
             std::memcpy(&word, text.data() + i, sizeof word);
-            if (!all_plain(word)) break;
+            std::uint64_t special = scan::escaped_in_json(word) | scan::equal_to(word, 0xed);
+            if (special != 0) {
+                i += scan::first(special);
+                break;
+            }
         }
         if (i == text.size()) break;
         auto c = static_cast<std::uint8_t>(text[i]);
