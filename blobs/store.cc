@@ -144,7 +144,7 @@ Result<void> Draft::write(ByteView part) {
 }
 
 Result<Held> Draft::keep(const std::optional<BlobId>& expected) {
-    BlobId id = hasher_.finish();
+    BlobId id{hasher_.finish()};
     if (expected && *expected != id) {
         discard();
         return error(Errc::invalid,

@@ -9,8 +9,8 @@
 
 #include "base/files.h"
 #include "base/result.h"
-#include "blobs/hash.h"
 #include "message/ids.h"
+#include "message/sha256.h"
 
 /// Blobs: files named by their SHA-256, in the layout of npm multiblob 1.13 (docs: README.md).
 namespace sbot::blobs {
@@ -90,7 +90,7 @@ class Draft {
     const Store& store_;
     std::string path_;
     std::unique_ptr<base::File> file_;
-    Hasher hasher_;
+    message::Sha256 hasher_;
     std::uint64_t bytes_ = 0;
 };
 

@@ -1,13 +1,12 @@
 #include "message/canonical.h"
 
-#include <sodium.h>
-
 #include <cstdint>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/utf.h"
+#include "message/sha256.h"
 
 namespace sbot::message {
 namespace {
@@ -51,11 +50,9 @@ std::size_t units_of(std::string_view text) {
 MessageId key_of(std::string_view canonical_text) {
     MessageId key;
     if (is_ascii(canonical_text)) {
-        ByteView bytes = base::bytes_of(canonical_text);
-        crypto_hash_sha256(key.bytes.data(), bytes.data(), bytes.size());
+        key.bytes = Sha256::of(base::bytes_of(canonical_text));
     } else {
-        Bytes bytes = base::latin1_truncated(canonical_text);
-        crypto_hash_sha256(key.bytes.data(), bytes.data(), bytes.size());
+        key.bytes = Sha256::of(base::latin1_truncated(canonical_text));
     }
     return key;
 }

@@ -12,8 +12,8 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/logger.h"
-#include "blobs/hash.h"
 #include "io/pool.h"
+#include "message/sha256.h"
 #include "muxrpc/session.h"
 #include "sbot/client_connect.h"
 #include "sbot/data_folder.h"
@@ -143,7 +143,7 @@ Result<Bytes> read_some(int file) {
 io::Task<int> send_file(io::Loop& loop, muxrpc::Session& session, const Command& command, int file,
                         bool as_blob) {
     io::Pool pool(loop);
-    blobs::Hasher hash;
+    message::Sha256 hash;
     auto sink = session.sink(dotted(command.path), command.arguments);
     while (true) {
         auto reading = pool.run(&read_some, file);
@@ -162,7 +162,7 @@ io::Task<int> send_file(io::Loop& loop, muxrpc::Session& session, const Command&
     sink->end();
     auto ended = co_await sink->next();
     if (!ended) co_return print_error(ended.error());
-    if (as_blob) print_line(hash.finish().text());
+    if (as_blob) print_line(BlobId{hash.finish()}.text());
     co_return 0;
 }
 

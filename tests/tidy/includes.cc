@@ -54,7 +54,8 @@ struct Library {
 const Library libraries[] = {
     {"uv.h", {"io/"}},
     {"sqlite3.h", {"flume/sqlite."}},
-    {"sodium", {"message/", "secret-handshake/", "blobs/", "tests/"}},
+    {"sodium", {"message/", "secret-handshake/", "tests/"}},
+    {"nettle/", {"message/sha256.h"}},
     {"rapidjson/", {"base/"}, true},
     {"spdlog/", {"base/log"}, true},
     {"fmt/", {"base/log"}, true},
