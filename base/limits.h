@@ -93,6 +93,16 @@ inline constexpr std::size_t core_reader_cache_bytes = std::size_t{8} << 20;
 /// a type for each message.
 inline constexpr std::size_t core_view_feeds_cached_max = 100000;
 inline constexpr std::size_t core_view_types_cached_max = 10000;
+/// Names whose ids the writer remembers (32 bytes each at worst): what is linked to is mostly
+/// young.
+inline constexpr std::size_t core_names_remembered_max = 200000;
+/// Messages of one batch whose posts are put into the full text at once although that is behind.
+inline constexpr std::size_t texts_ahead_batch_max = 64;
+/// A link's path of members, shortened to this.
+inline constexpr std::size_t link_rel_bytes_max = 128;
+/// Content nested deeper is not kept as JSON: SQLite reads 2,000 levels (3.40; 1,000 from 3.45 on),
+/// and a query over all content must not fail for one message. A public one has 62 at most.
+inline constexpr std::size_t sqlite_json_depth_max = 500;
 /// Rows of one page of a query: no read transaction lasts longer than that takes.
 inline constexpr std::size_t view_page_rows_max = 1000;
 /// Read keys of single messages remembered, as many as the reference caches.

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/limits.h"
+#include "base/utf.h"
 #include "flume/core_schema.h"
-#include "flume/links.h"
 
 namespace sbot::flume {
 namespace {
@@ -70,11 +70,11 @@ constexpr std::string_view queries[] = {
     "SELECT received,offset FROM messages WHERE privacy=2 AND (received,offset)>(?1,?3) AND "
     "(received,offset)<(?4,?6) ORDER BY received %s,offset %s LIMIT ?7",
 
-    "SELECT m.rts,m.offset,f.name FROM messages m CROSS JOIN feeds f ON f.id=m.author "
+    "SELECT m.rts,m.offset,f.name FROM messages m CROSS JOIN authors f ON f.id=m.author "
     "WHERE m.rts>=?1 AND m.rts<=?4 AND (m.rts,f.name,m.offset)>(?1,?2,?3) AND "
     "(m.rts,f.name,m.offset)<(?4,?5,?6) ORDER BY m.rts %s,f.name %s,m.offset %s LIMIT ?7",
 
-    "SELECT sequence,max(offset) FROM messages WHERE author=(SELECT id FROM feeds WHERE name=?8) "
+    "SELECT sequence,max(offset) FROM messages WHERE author=(SELECT id FROM authors WHERE name=?8) "
     "AND sequence>?1 AND sequence<?4 GROUP BY sequence ORDER BY sequence %s LIMIT ?7",
 };
 
@@ -128,7 +128,9 @@ CoreReader::Page CoreReader::by_received(const PageOf& page) {
 CoreReader::Page CoreReader::by_type(std::string_view name, const PageOf& page) {
     auto query = statement(type, page.reverse);
     if (!query) return std::move(query).error();
-    (*query)->bind(8, base::bytes_of(name));
+    // As it was stored: half a character cut off is U+FFFD, in LevelDB too.
+    const std::string text = base::to_utf8(base::bytes_of(name));
+    (*query)->bind(8, text);
     return timed(**query, page);
 }
 
@@ -184,9 +186,12 @@ CoreReader::Page CoreReader::by_feed(const FeedId& id, const PageOf& page) {
 Result<std::vector<Offset>> CoreReader::by_dest(std::string_view dest, std::optional<Offset> after,
                                                 std::size_t limit) {
     auto row = database_.prepare(
-        "SELECT offset FROM links WHERE dest=? AND offset>? ORDER BY offset LIMIT ?");
+        "SELECT DISTINCT message FROM links WHERE dest=(SELECT id FROM names WHERE name=?) "
+        "AND message>? ORDER BY message LIMIT ?");
     if (!row) return std::move(row).error();
-    row->bind(1, dest_head(dest));
+    const auto name = link_name(dest);
+    if (!name) return std::vector<Offset>();
+    row->bind(1, *name);
     row->bind(2, after ? static_cast<std::int64_t>(*after) : first_offset);
     row->bind(3, static_cast<std::int64_t>(std::min(limit, limits::view_page_rows_max)));
     std::vector<Offset> found;
@@ -201,13 +206,14 @@ Result<std::vector<Offset>> CoreReader::by_dest(std::string_view dest, std::opti
 Result<std::optional<Offset>> CoreReader::by_key(const MessageId& key) {
     if (!by_key_) {
         auto made = database_.prepare(
-            "SELECT offset FROM messages WHERE key_head=? AND key_rest=? "
+            "SELECT offset FROM messages WHERE key=(SELECT id FROM names WHERE name=?) "
             "ORDER BY offset DESC LIMIT 1");
         if (!made) return std::move(made).error();
         by_key_ = std::move(*made);
     }
     sqlite::Rewind rewind(*by_key_);
-    auto found = by_key_->bind(1, key_head(key)).bind(2, key_rest(key)).step();
+    const std::string name = key.text();
+    auto found = by_key_->bind(1, name).step();
     if (!found) return std::move(found).error();
     if (!*found) return std::optional<Offset>();
     return std::optional<Offset>(static_cast<Offset>(by_key_->integer(0)));
@@ -216,7 +222,7 @@ Result<std::optional<Offset>> CoreReader::by_key(const MessageId& key) {
 Result<std::optional<FeedState>> CoreReader::feed_state(const FeedId& id) {
     if (!state_of_feed_) {
         auto made = database_.prepare(
-            "SELECT key,sequence,claimed,offset FROM feeds WHERE name=? AND sequence>0");
+            "SELECT key,sequence,claimed,offset FROM authors WHERE name=? AND sequence>0");
         if (!made) return std::move(made).error();
         state_of_feed_ = std::move(*made);
     }
@@ -230,7 +236,7 @@ Result<std::optional<FeedState>> CoreReader::feed_state(const FeedId& id) {
 
 Result<std::vector<FeedState>> CoreReader::all_states() {
     auto row = database_.prepare(
-        "SELECT name,key,sequence,claimed,offset FROM feeds WHERE sequence>0 ORDER BY id");
+        "SELECT name,key,sequence,claimed,offset FROM authors WHERE sequence>0 ORDER BY id");
     if (!row) return std::move(row).error();
     std::vector<FeedState> states;
     for (;;) {

@@ -61,7 +61,8 @@ class CoreReader {
     /// By sequence. If the log has a sequence twice, the later entry.
     Page by_feed(const FeedId& feed, const PageOf& page);
 
-    /// Messages that may link to `dest` (see dest_head), after the one at `after`.
+    /// Messages that link to `dest`, wherever in them and with whatever query, after the one at
+    /// `after`.
     Result<std::vector<Offset>> by_dest(std::string_view dest, std::optional<Offset> after,
                                         std::size_t limit);
 

@@ -1,38 +1,102 @@
 #pragma once
 
+#include <algorithm>
+
 #include "flume/core_view.h"
 
-/// What CoreView writes and CoreReader reads. For these two alone.
+/// What is in core.sqlite; docs/schema.md tells its readers. For the core's own sources alone.
 namespace sbot::flume {
 
-/// Tables of version 2. Names of feeds are kept as text because the JavaScript sorts by it; types
-/// as bytes because they may hold anything. A key is found by its first 8 bytes, then checked: an
-/// index half as large, and its entries come in random order. Links are
-/// found by what they lead to; all else about them stands in the message. Times are doubles.
-inline constexpr const char* core_schema =
-    "CREATE TABLE progress(generation INTEGER,upto INTEGER,key TEXT,count INTEGER);"
-    "CREATE TABLE feeds(id INTEGER PRIMARY KEY,name TEXT UNIQUE NOT NULL,key BLOB,"
+inline constexpr int core_version = 3;
+
+/// Tables of version 3. Ids are small integers, given in the order in which names are met; the
+/// names themselves stand in `names` once. What an author is called stands in `authors` again,
+/// because the JavaScript sorts by it. Times are doubles. The content has a table of its own: what
+/// is asked for most then fits in memory.
+inline constexpr const char* core_tables =
+    "CREATE TABLE progress(generation INTEGER,upto INTEGER,key TEXT,count INTEGER,"
+    "  texts_upto INTEGER,superseded INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE names(id INTEGER PRIMARY KEY,name TEXT NOT NULL);"
+    "CREATE TABLE authors(id INTEGER PRIMARY KEY,name TEXT UNIQUE NOT NULL,key BLOB,"
     "  sequence INTEGER NOT NULL DEFAULT 0,claimed REAL,offset INTEGER);"
-    "CREATE TABLE types(id INTEGER PRIMARY KEY,name BLOB UNIQUE NOT NULL);"
-    "CREATE TABLE links(dest INTEGER NOT NULL,offset INTEGER NOT NULL,PRIMARY KEY(dest,offset)) "
-    "  WITHOUT ROWID;"
+    "CREATE TABLE types(id INTEGER PRIMARY KEY,name TEXT UNIQUE NOT NULL);"
+    "CREATE TABLE rels(id INTEGER PRIMARY KEY,name TEXT UNIQUE NOT NULL);"
     "CREATE TABLE unreadable(offset INTEGER PRIMARY KEY,why TEXT);"
-    "CREATE TABLE messages(offset INTEGER PRIMARY KEY,author INTEGER NOT NULL,"
-    "  sequence INTEGER NOT NULL,received REAL NOT NULL,rts REAL NOT NULL,type INTEGER,"
-    "  privacy INTEGER NOT NULL,key_head INTEGER NOT NULL,key_rest BLOB NOT NULL);"
-    "CREATE INDEX by_key ON messages(key_head);"
-    "CREATE INDEX by_feed ON messages(author,sequence);"
-    "CREATE INDEX by_received ON messages(received);"
-    "CREATE INDEX by_rts ON messages(rts,author);"
-    "CREATE INDEX by_type ON messages(type,received) WHERE type IS NOT NULL;"
-    "CREATE INDEX by_opened ON messages(received) WHERE privacy=2;";
+    "CREATE TABLE messages(offset INTEGER PRIMARY KEY,key INTEGER NOT NULL,"
+    "  author INTEGER NOT NULL,sequence INTEGER NOT NULL,received REAL NOT NULL,"
+    "  claimed REAL NOT NULL,rts REAL NOT NULL,type INTEGER,privacy INTEGER NOT NULL,"
+    "  root INTEGER,fork INTEGER,branch INTEGER);"
+    "CREATE TABLE contents(offset INTEGER PRIMARY KEY,json TEXT);"
+    "CREATE TABLE links(message INTEGER NOT NULL,rel INTEGER NOT NULL,dest INTEGER NOT NULL,"
+    "  value REAL,PRIMARY KEY(message,rel,dest)) WITHOUT ROWID;"
+    "CREATE TABLE contacts(message INTEGER PRIMARY KEY,author INTEGER NOT NULL,"
+    "  contact INTEGER NOT NULL,state INTEGER NOT NULL);"
+    "CREATE TABLE texts_ahead(offset INTEGER PRIMARY KEY);";
 
-constexpr std::size_t key_head_bytes = 8;
+/// Made last when a whole log is taken in.
+inline constexpr const char* core_indexes[] = {
+    "CREATE UNIQUE INDEX by_name ON names(name)",
+    "CREATE INDEX by_key ON messages(key)",
+    "CREATE INDEX by_feed ON messages(author,sequence)",
+    "CREATE INDEX by_received ON messages(received)",
+    "CREATE INDEX by_rts ON messages(rts,author)",
+    "CREATE INDEX by_type ON messages(type,received) WHERE type IS NOT NULL",
+    "CREATE INDEX by_opened ON messages(received) WHERE privacy=2",
+    "CREATE INDEX by_root ON messages(root,rts) WHERE root IS NOT NULL",
+    "CREATE INDEX by_dest ON links(dest,message,rel)",
+    "CREATE INDEX by_contact ON contacts(author,contact)",
+    "CREATE INDEX by_contacted ON contacts(contact,author)",
+};
 
-inline std::int64_t key_head(const MessageId& key) {
-    return static_cast<std::int64_t>(base::load_be(key.view(), key_head_bytes));
-}
-inline ByteView key_rest(const MessageId& key) { return key.view().subspan(key_head_bytes); }
+/// For people: names instead of ids, and the last word of each author.
+inline constexpr const char* core_sql_views =
+    "CREATE VIEW message AS SELECT m.offset,k.name AS key,a.name AS author,m.sequence,m.received,"
+    "  m.claimed,m.rts,t.name AS type,m.privacy,m.privacy=2 AS decrypted,"
+    "  (SELECT name FROM names WHERE id=m.root) AS root,"
+    "  (SELECT name FROM names WHERE id=m.fork) AS fork,"
+    "  (SELECT name FROM names WHERE id=m.branch) AS branch,c.json AS content"
+    "  FROM messages m JOIN names k ON k.id=m.key JOIN authors a ON a.id=m.author"
+    "  LEFT JOIN types t ON t.id=m.type LEFT JOIN contents c ON c.offset=m.offset;"
+    "CREATE VIEW link AS SELECT l.message AS offset,k.name AS key,a.name AS author,"
+    "  r.name AS rel,d.name AS dest,l.value"
+    "  FROM links l JOIN messages m ON m.offset=l.message JOIN names k ON k.id=m.key"
+    "  JOIN authors a ON a.id=m.author JOIN rels r ON r.id=l.rel JOIN names d ON d.id=l.dest;"
+    "CREATE VIEW branch AS SELECT offset,key,author,dest AS branch FROM link WHERE rel='branch';"
+    "CREATE VIEW mention AS SELECT offset,key,author,dest AS mentioned FROM link"
+    "  WHERE rel='mentions';"
+    "CREATE VIEW blob_link AS SELECT offset,key,author,rel,dest AS blob FROM link"
+    "  WHERE dest>='&' AND dest<'''';"
+    "CREATE VIEW channel_link AS SELECT offset,key,author,rel,dest AS channel FROM link"
+    "  WHERE dest>='#' AND dest<'$';"
+    "CREATE VIEW blob AS SELECT name AS blob FROM names n WHERE name>='&' AND name<''''"
+    "  AND EXISTS(SELECT 1 FROM links WHERE dest=n.id);"
+    "CREATE VIEW channel AS SELECT name AS channel FROM names n WHERE name>='#' AND name<'$'"
+    "  AND EXISTS(SELECT 1 FROM links WHERE dest=n.id);"
+    "CREATE VIEW author AS SELECT name AS author,sequence,claimed FROM authors;"
+    "CREATE VIEW about AS SELECT l.message AS offset,a.name AS author,d.name AS about,"
+    "  c.json AS content FROM links l JOIN messages m ON m.offset=l.message"
+    "  JOIN authors a ON a.id=m.author JOIN names d ON d.id=l.dest JOIN contents c"
+    "  ON c.offset=l.message WHERE l.rel=(SELECT id FROM rels WHERE name='about')"
+    "  AND m.type=(SELECT id FROM types WHERE name='about');"
+    "CREATE VIEW vote AS SELECT l.message AS offset,a.name AS author,d.name AS dest,l.value"
+    "  FROM links l JOIN messages m ON m.offset=l.message JOIN authors a ON a.id=m.author"
+    "  JOIN names d ON d.id=l.dest"
+    "  WHERE l.rel=(SELECT id FROM rels WHERE name='vote') AND l.value IS NOT NULL"
+    "  AND NOT EXISTS(SELECT 1 FROM links o JOIN messages n ON n.offset=o.message"
+    "    WHERE o.dest=l.dest AND o.message>l.message AND o.rel=l.rel AND o.value IS NOT NULL"
+    "    AND n.author=m.author);"
+    "CREATE VIEW contact AS SELECT c.message AS offset,a.name AS author,d.name AS contact,c.state,"
+    "  (SELECT privacy=2 FROM messages WHERE offset=c.message) AS decrypted"
+    "  FROM contacts c JOIN authors a ON a.id=c.author JOIN names d ON d.id=c.contact"
+    "  WHERE NOT EXISTS(SELECT 1 FROM contacts o WHERE o.author=c.author AND o.contact=c.contact"
+    "    AND o.message>c.message);"
+    "CREATE VIEW post AS SELECT * FROM message WHERE type='post';"
+    "CREATE VIEW root_post AS SELECT * FROM post WHERE root IS NULL;"
+    "CREATE VIEW reply_post AS SELECT * FROM post WHERE root IS NOT NULL;"
+    "CREATE VIEW post_text AS SELECT offset AS rowid,json_extract(json,'$.text') AS text"
+    "  FROM contents;"
+    "CREATE VIRTUAL TABLE texts USING fts5(text,content='post_text',content_rowid='rowid',"
+    "  tokenize=\"unicode61 remove_diacritics 2\");";
 
 /// From the columns key, sequence, claimed, offset.
 inline FeedState state_of(const FeedId& feed, const sqlite::Statement& row, int column) {

@@ -4,10 +4,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "flume/envelope.h"
+#include "flume/message_rows.h"
 #include "flume/sqlite.h"
 #include "flume/view.h"
 
@@ -24,16 +23,7 @@ struct FeedState {
     bool operator==(const FeedState&) const = default;
 };
 
-/// Opens private content for us: gets the value of a message whose `content` is a string, gives the
-/// JSON text of what is inside, or nothing.
-using Unbox = std::function<std::optional<std::string>(json::Value value)>;
-
-/// Whether content is private, as far as we can tell.
-enum class Privacy : std::uint8_t {
-    none = 0,    ///< public, readable
-    sealed = 1,  ///< a string we cannot open
-    opened = 2,  ///< private, and we can read it
-};
+class CoreTables;
 
 /// The general index over the log, `flume/core.sqlite`: by key, by feed and sequence, by time of
 /// receipt, by resolved time, by type, by what it links to, and the state of each feed. Readers:
@@ -60,7 +50,7 @@ class CoreView final : public View {
     CoreView& operator=(const CoreView&) = delete;
 
     std::string_view name() const override { return "core"; }
-    int version() const override { return 2; }
+    int version() const override;
     Coverage covered() const override { return covered_; }
     Result<void> apply(std::span<const Entry> batch, Place place) override;
     Result<void> retract(std::span<const Entry> entries) override;
@@ -74,42 +64,20 @@ class CoreView final : public View {
     const std::string& path() const { return options_.path; }
 
  private:
-    struct Feed {
-        std::int64_t id = 0;
-        FeedState state;
-        bool changed = false;
-    };
-    struct Statements;
-
     explicit CoreView(Options options);
 
     Result<void> start();
-    Result<void> load();
+    Result<void> prepare();
     Result<void> create(std::uint64_t generation);
-    Result<void> apply_in_transaction(std::span<const Entry> batch, const Coverage& after);
-    Result<void> take_in(const Entry& entry);
-    Result<void> note_unreadable(Offset at, std::string_view why);
-    Result<void> insert(const Envelope& envelope, Offset at);
-    Result<void> insert_links(json::Value content, Offset at);
-    Result<void> delete_links(const Entry& entry);
-    json::Value readable_content(const Envelope& envelope, Privacy& privacy);
-    Result<Feed*> feed(const FeedId& id);
-    Result<std::int64_t> type_id(std::string_view type);
-    Result<void> write_states();
-    Result<void> write_progress(const Coverage& after);
-    void forget_cached();
+    Result<void> apply_in_transaction(const RowBatch& batch, Place place, const Coverage& after);
 
     Options options_;
+    RowMaker::Secret secret_;
+    RowMaker maker_;
     std::optional<sqlite::Database> database_;
-    std::unique_ptr<Statements> statements_;
+    std::unique_ptr<CoreTables> tables_;
     Coverage covered_;
-    std::int64_t count_ = 0;  // messages in the view, including the open transaction's
-    std::unordered_map<FeedId, Feed> feeds_;
-    std::unordered_map<std::string, std::int64_t> types_;
-    std::vector<Feed*> changed_feeds_;
-    json::Document document_;
-    json::Document opened_;
-    std::string opened_text_;
+    RowBatch rows_;
 };
 
 }  // namespace sbot::flume

@@ -110,12 +110,6 @@ std::vector<Link> links_of(json::Value content) {
     return links;
 }
 
-std::int64_t dest_head(std::string_view dest) {
-    std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a: the file must mean the same tomorrow
-    for (char c : dest) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3U;
-    return static_cast<std::int64_t>(hash);
-}
-
 Result<std::unique_ptr<LinkSorter>> LinkSorter::make(bool backwards) {
     auto database = sqlite::Database::open_temporary(limits::link_sorter_cache_bytes);
     if (!database) return std::move(database).error();

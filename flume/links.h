@@ -28,9 +28,6 @@ struct Link {
 /// `link`, alone or in a list. A content wrapped in a message or an envelope is taken out of it.
 std::vector<Link> links_of(json::Value content);
 
-/// What the index knows a destination by. Two may share it: look at the message.
-std::int64_t dest_head(std::string_view dest);
-
 /// One link, as asked for.
 struct LinkRow {
     std::string source, rel, dest, key;

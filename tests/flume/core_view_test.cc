@@ -629,7 +629,7 @@ TEST(CoreView, can_be_cleared_when_damage_shows_in_use) {
     bench.reader.reset();
     bench.view.reset();
     // The first pages are enough for opening.
-    const std::size_t intact = 4096 * 20;
+    const std::size_t intact = 4096 * 60;
     spoil(bench.path(), intact, std::filesystem::file_size(bench.path()) - intact, '\x55');
     auto view = CoreView::open({bench.path(), {}, {}});
     ASSERT_TRUE(view);

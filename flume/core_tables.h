@@ -1,0 +1,132 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "flume/core_view.h"
+#include "flume/message_rows.h"
+#include "flume/sqlite.h"
+
+namespace sbot::flume {
+
+/// Ids by the hash of names, 16 bytes each: an open hash table that doubles when it is three
+/// quarters full.
+class IdTable {
+ public:
+    IdTable() { clear(); }
+    /// Where the id of this name stands, 0 for a new one; valid until the next call.
+    std::uint32_t& find(const NameHash& hash);
+    std::size_t size() const { return used_; }
+    void clear();
+
+ private:
+    struct Slot {
+        std::uint64_t place;
+        std::uint32_t check;
+        std::uint32_t id;
+    };
+    void grow();
+    Slot& slot(const NameHash& hash);
+
+    std::vector<Slot> slots_;
+    std::size_t used_ = 0;
+};
+
+/// Writes the core database's rows through prepared statements; transactions are the caller's. One
+/// thread at a time.
+class CoreTables {
+ public:
+    enum class Names : std::uint8_t {
+        looked_up,  ///< what is not remembered is asked for
+        all_known,  ///< every name of this database has come through here: nothing is asked for
+    };
+
+    /// For an empty database: tables, views, first rows. Indexes are `make_indexes`'s.
+    static Result<void> create(sqlite::Database& database, std::uint64_t generation,
+                               const std::vector<FeedState>& kept);
+    static Result<void> make_indexes(sqlite::Database& database);
+
+    /// The database outlives the tables.
+    static Result<std::unique_ptr<CoreTables>> open(sqlite::Database& database, Names names,
+                                                    RowMaker::Secret secret);
+    ~CoreTables();
+
+    CoreTables(const CoreTables&) = delete;
+    CoreTables& operator=(const CoreTables&) = delete;
+
+    /// What becomes of the full text of posts that come in.
+    enum class Texts : std::uint8_t {
+        later,  ///< `catch_up_texts` will come by
+        ahead,  ///< in at once, noted as single ones
+        next,   ///< in at once; everything before them is in
+    };
+
+    /// Takes all rows of a batch in, those that are there already excepted; moves the feeds on.
+    Result<void> insert(const RowBatch& batch, Texts texts);
+    /// Takes the rows of a batch out. Feeds stay where they are.
+    Result<void> remove(const RowBatch& batch);
+    /// To be called before the end of a transaction.
+    Result<void> write_states();
+    Result<void> write_progress(const Coverage& after);
+    /// What a rollback takes back, to be remembered before the transaction.
+    struct Mark {
+        std::int64_t count = 0;
+        std::optional<Offset> texts_upto;
+    };
+    Mark mark() const { return {count_, texts_upto_}; }
+    /// To be called after a rollback: what else is remembered may never have been written.
+    void forget(const Mark& mark);
+
+    Result<Coverage> read_progress();
+    std::int64_t count() const { return count_; }
+
+    /// Up to where posts are in the full text; it may stay behind the rest.
+    const std::optional<Offset>& texts_upto() const { return texts_upto_; }
+    void texts_reach(const std::optional<Offset>& upto) { texts_upto_ = upto; }
+    /// Adds the next `count_max` posts in order, up to `upto`; true when there are no more.
+    Result<bool> catch_up_texts(std::size_t count_max, Offset upto);
+
+ private:
+    struct Feed {
+        std::int64_t id = 0;
+        FeedState state;
+        bool changed = false;
+    };
+    struct Statements;
+    using Words = std::unordered_map<std::string, std::int64_t>;
+
+    CoreTables(sqlite::Database& database, Names names, RowMaker::Secret secret);
+
+    Result<void> insert(const RowBatch& batch, const MessageRows& rows, Texts texts);
+    Result<bool> insert_message(const MessageRows& rows, std::int64_t author);
+    Result<void> insert_details(const RowBatch& batch, const MessageRows& rows,
+                                std::int64_t author);
+    void move_on(Feed& feed, const MessageRows& rows);
+    Result<Feed*> feed(const MessageRows& rows);
+    Result<std::int64_t> id_of(const Name& name);
+    Result<std::int64_t> insert_name(std::string_view name);
+    Result<std::int64_t> word_id(Words& words, sqlite::Statement& find, sqlite::Statement& insert,
+                                 std::string_view word);
+    Result<void> insert_text(const MessageRows& rows, Texts texts, bool is_new);
+    Result<void> remove_text(const MessageRows& rows);
+    Result<bool> is_ahead(Offset at);
+
+    sqlite::Database& database_;
+    Names names_;
+    RowMaker hasher_;
+    std::unique_ptr<Statements> statements_;
+    std::int64_t count_ = 0;    // messages, including the open transaction's
+    std::int64_t last_id_ = 0;  // all_known only
+    std::optional<Offset> texts_upto_;
+    std::int64_t texts_ahead_ = 0;  // single ones beyond; not fewer than there are
+    IdTable ids_;
+    std::unordered_map<FeedId, Feed> feeds_;
+    Words types_, rels_;
+    std::vector<Feed*> changed_feeds_;
+};
+
+}  // namespace sbot::flume
