@@ -87,6 +87,8 @@ inline constexpr std::size_t log_block_bytes_max = std::size_t{4} << 20;
 inline constexpr std::uint64_t view_busy_ms_max = 5000;
 /// Pages the core view's writer keeps: its index by key is written at random places.
 inline constexpr std::size_t core_view_cache_bytes = std::size_t{64} << 20;
+/// The contact view finds feeds by their names, and reads everything only from front to back.
+inline constexpr std::size_t contact_view_cache_bytes = std::size_t{4} << 20;
 /// A reader goes through few pages at a time.
 inline constexpr std::size_t core_reader_cache_bytes = std::size_t{8} << 20;
 /// Feeds and types whose number the writer remembers (about 200 bytes each); a stranger can make up

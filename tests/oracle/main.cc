@@ -21,6 +21,7 @@ std::unordered_map<std::string_view, oracle::Op> all_ops() {
              oracle::packet_ops(),
              oracle::boxstream_ops(),
              oracle::message_ops(),
+             oracle::graph_ops(),
          }) {
         for (const auto& named : group) ops.emplace(named.name, named.op);
     }

@@ -24,5 +24,6 @@ std::span<const NamedOp> refs_ops();
 std::span<const NamedOp> packet_ops();
 std::span<const NamedOp> boxstream_ops();
 std::span<const NamedOp> message_ops();
+std::span<const NamedOp> graph_ops();
 
 }  // namespace sbot::oracle
