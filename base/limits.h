@@ -114,6 +114,16 @@ inline constexpr std::size_t kept_states_bytes_max = std::size_t{64} << 20;
 /// Links being sorted for one call; beyond, SQLite uses a temporary file.
 inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
 
+// --- invites
+/// Codes that are remembered, 200 bytes each and as many on the disk; spent ones make room.
+inline constexpr std::size_t invites_max = 10000;
+inline constexpr std::size_t invites_file_bytes_max = std::size_t{64} << 20;
+inline constexpr std::uint32_t invite_uses_max = 1000000;
+/// A note goes into a contact message of ours, which must not outgrow a message.
+inline constexpr std::size_t invite_note_bytes_max = 4000;
+/// A code handed to `invite.accept`: an address and a seed take 150.
+inline constexpr std::size_t invite_bytes_max = 4096;
+
 // --- blobs
 /// A blob must be smaller than this (`blobs.max` of the configuration overrides it): the protocol's
 /// size, no peer fetches a larger one.

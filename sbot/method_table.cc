@@ -129,6 +129,14 @@ constexpr MethodArgument ping[] = {
 constexpr MethodArgument replicate_feed[] = {
     the_feed, {"replicate", "boolean", "false: no longer", true, "true"}};
 
+constexpr MethodArgument create_invite[] = {
+    {"uses", "number", "how many may use it", true, "1"},
+    {"note", "any", "goes into the message by which we follow the guest"},
+    {"external", "Host", "the host to dial, instead of the configured one"},
+    {"modern", "boolean", "an invite over a WebSocket, for one use", true, "false"}};
+constexpr MethodArgument use_invite[] = {{"feed", "FeedId", "the feed to follow", false}};
+constexpr MethodArgument accept_invite[] = {{"invite", "InviteCode", "the code", false}};
+
 constexpr MethodArgument a_blob[] = {the_blob};
 constexpr MethodArgument add_blob[] = {{"id", "BlobId", "what the bytes must hash to"}};
 constexpr MethodArgument get_blob[] = {{"id", "BlobId", "the blob", false},
@@ -191,6 +199,12 @@ constexpr MethodEntry table[] = {
     {"replicate.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
     {"replicate.help", sync, Allow::local, "the methods of this group"},
 
+    {"invite.create", async, Allow::local, "make an invite to this server", create_invite},
+    {"invite.use", async, Allow::invite, "have this server follow the guest", use_invite},
+    {"invite.accept", async, Allow::local,
+     "have a pub follow us by its invite, follow it and connect", accept_invite},
+    {"invite.help", sync, Allow::local, "the methods of this group"},
+
     {"blobs.add", sink, Allow::local, "store a blob", add_blob},
     {"blobs.get", source, Allow::peer, "the bytes of a blob", get_blob},
     {"blobs.getSlice", source, Allow::peer, "some bytes of a blob", get_slice},
@@ -207,6 +221,7 @@ constexpr MethodGroup groups[] = {
     {"multiserver", "addresses that this server listens on"},
     {"gossip", "connections to peers"},
     {"replicate", "which feeds to fetch"},
+    {"invite", "codes by which a pub follows a guest"},
     {"blobs", "files, each named by its hash"},
 };
 

@@ -25,6 +25,26 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     return json::compact(opened->plain.root());
 }
 
+/// By our own contact messages, the last of which counts.
+io::Task<bool> we_follow(Reading& reading, FeedId own, FeedId feed) {
+    Query query;
+    query.by = Query::By::sequence;
+    query.feed = own;
+    StreamOptions options;
+    options.keys = false;
+    auto stream = reading.stream(std::move(query), options);
+    bool following = false;
+    while (true) {
+        auto next = co_await stream->next();
+        if (!next || !next->has_value()) co_return following;
+        auto message = json::Document::parse((*next)->text());
+        json::Value content = message ? message->root()["content"] : json::Value();
+        if (content["type"].string() != "contact") continue;
+        if (content["contact"].string() != feed.text()) continue;
+        if (json::Value now = content["following"]; now.exists()) following = now.truthy();
+    }
+}
+
 }  // namespace
 
 Node::Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
@@ -69,11 +89,18 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->reading_ =
         std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_, node->view_->path());
     if (auto opened = node->open_blobs(); !opened) return std::move(opened).error();
+    auto invites = InviteCodes::open(node->files_, node->pool_, folder);
+    if (!invites) return std::move(invites).error();
+    node->invites_ = std::move(*invites);
 
     Peers::Options options;
     options.own = node->keys_.id;
     options.masters = node->settings_.masters;
     options.handshake_ms = node->settings_.handshake_ms;
+    options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
+        const InviteCodes::Code* code = codes->find(peer);
+        return code != nullptr && code->live();
+    };
     node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->feeds_, log,
                                            std::move(options));
 
@@ -101,10 +128,24 @@ void Node::add_methods() {
                                               *feeds_, *reading_});
     add_delete_methods(router_, *delete_services_);
     add_blob_methods(router_, *blobs_);
+    add_invites();
     add_help_methods(router_);
     auto described = check_methods(router_);
     if (!described) log_.error("methods", described.error().what);
     SBOT_ASSERT(described.has_value());
+}
+
+void Node::add_invites() {
+    auto follows = [this](FeedId feed) { return we_follow(*reading_, keys_.id, feed); };
+    auto accepted = [this](const std::string& address) {
+        if (auto target = net::dial_target(address)) {
+            if (auto* tcp = std::get_if<net::NetTarget>(&*target)) peers_->dial(std::move(*tcp));
+        }
+    };
+    invite_services_.reset(new InviteServices{loop_, settings_, keys_.id, *invites_, *feeds_,
+                                              *reading_, random_, std::move(follows),
+                                              std::move(accepted)});
+    add_invite_methods(router_, *invite_services_);
 }
 
 Result<void> Node::open_index() {

@@ -18,6 +18,8 @@
 #include "sbot/data_folder.h"
 #include "sbot/delete_methods.h"
 #include "sbot/feeds.h"
+#include "sbot/invite_codes.h"
+#include "sbot/invite_methods.h"
 #include "sbot/kept_states.h"
 #include "sbot/links_methods.h"
 #include "sbot/log_methods.h"
@@ -59,6 +61,7 @@ class Node {
     Result<void> open_index();
     Result<void> open_blobs();
     void add_methods();
+    void add_invites();
     io::Async<void> listen();
     Result<void> write_manifest();
     void batch_done(const Batch& batch);
@@ -85,6 +88,7 @@ class Node {
     std::unique_ptr<Reading> reading_;
     std::unique_ptr<blobs::Store> blob_store_;
     std::unique_ptr<BlobKeeper> blobs_;
+    std::unique_ptr<InviteCodes> invites_;
 
     muxrpc::Router router_;
     net::Identity identity_;
@@ -95,6 +99,7 @@ class Node {
     std::unique_ptr<StatusServices> status_services_;
     std::unique_ptr<DeleteServices> delete_services_;
     std::unique_ptr<ServerServices> server_services_;
+    std::unique_ptr<InviteServices> invite_services_;
     std::unique_ptr<Peers> peers_;
 };
 

@@ -134,6 +134,15 @@ io::Async<void> Peers::connect(net::NetTarget target) {
     co_return {};
 }
 
+void Peers::dial(net::NetTarget target) { tasks_.add(dial_and_log(std::move(target))); }
+
+io::Task<void> Peers::dial_and_log(net::NetTarget target) {
+    std::string who = target.remote.text() + " at " + target.host;
+    auto connecting = connect(std::move(target));
+    auto connected = co_await connecting;
+    if (!connected) log_.info("peers", who + ": " + connected.error().what);
+}
+
 io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
                           std::string name) {
     bool is_peer = caller.rights != muxrpc::Rights::local;
@@ -155,7 +164,7 @@ io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller
 }
 
 io::Task<void> Peers::replicate(Connection& connection) {
-    if (!connection.is_peer()) co_return;
+    if (connection.session.caller().rights != muxrpc::Rights::peer) co_return;
     auto hearing = io::timeout(loop_, first_packet_wait_ms, wait_for(connection.session.heard()));
     auto heard = co_await hearing;
     (void)heard;  // a peer that says nothing is asked too
@@ -180,8 +189,10 @@ io::Task<void> Peers::close() {
 
 muxrpc::Caller Peers::caller_of(const FeedId& peer) const {
     std::string id = peer.text();
-    bool local = peer == options_.own || options_.masters.count(id) > 0;
-    return {local ? muxrpc::Rights::local : muxrpc::Rights::peer, std::move(id)};
+    if (peer == options_.own || options_.masters.count(id) > 0) {
+        return {muxrpc::Rights::local, std::move(id)};
+    }
+    return {options_.is_guest(peer) ? muxrpc::Rights::invite : muxrpc::Rights::peer, std::move(id)};
 }
 
 std::size_t Peers::strangers() const {

@@ -24,6 +24,8 @@ class Peers {
         FeedId own;
         std::set<std::string> masters;  ///< feed ids with all rights
         std::uint64_t handshake_ms = limits::handshake_ms_default;
+        /// Whether a key is that of an invite code which may still be used.
+        std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
     };
 
     Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router& router,
@@ -36,6 +38,8 @@ class Peers {
     /// Connects to a peer; returns when the session runs. A peer we dial has a peer's rights only,
     /// whoever it is.
     io::Async<void> connect(net::NetTarget target);
+    /// The same, for whoever does not wait for it; a failure goes to the log.
+    void dial(net::NetTarget target);
 
     /// Wants or stops wanting a feed, from all present and future peers.
     void request(const FeedId& feed, bool wanted);
@@ -51,6 +55,7 @@ class Peers {
     io::Task<void> run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
                        std::string name);
     io::Task<void> replicate(Connection& connection);
+    io::Task<void> dial_and_log(net::NetTarget target);
     muxrpc::Caller caller_of(const FeedId& peer) const;
     std::size_t strangers() const;
 

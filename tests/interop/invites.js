@@ -1,0 +1,83 @@
+'use strict';
+// Pub invites with ssb-server 16 as the pub and as the guest, and what many guests at once do.
+const assert = require('assert');
+const ssb_keys = require('ssb-keys');
+const { run, test, until } = require('./lib/harness');
+const { call, close, collect, refusal } = require('./lib/rpc');
+const { Server, programs, random_caps } = require('./lib/server');
+
+const config = { allowPrivate: true };
+const manifest = { invite: { use: 'async' }, whoami: 'sync' };
+
+const follows = async (rpc, from, to) => (await collect(rpc, 'messagesByType', {
+    type: 'contact', keys: false
+})).some(({ author, content }) =>
+    author === from && content.contact === to && content.following === true);
+
+const guest_keys = (code) => ssb_keys.generate('ed25519', Buffer.from(code.split('~')[1],
+                                                                      'base64'));
+
+async function exchange(pub_program, guest_program) {
+    const caps = random_caps();
+    const [pub, guest] = await Promise.all([
+        Server.start({ caps, config, name: 'pub', program: pub_program }),
+        Server.start({ caps, config, name: 'guest', program: guest_program })
+    ]);
+    const [at_pub, at_guest] = await Promise.all([pub.client(), guest.client()]);
+    const who = guest_program === programs.js ? 'JavaScript as guest' : 'JavaScript as pub';
+    const code = await call(at_pub, 'invite.create', { uses: 1, note: 'welcome' });
+    await test(`${who}: accepting gives the two messages of the guest`, async () => {
+        const [follow, announcement] = await call(at_guest, 'invite.accept', code);
+        assert.deepStrictEqual(follow.value.content, {
+            type: 'contact', following: true, autofollow: true, contact: pub.id
+        });
+        assert.deepStrictEqual(announcement.value.content, {
+            type: 'pub', address: { host: '127.0.0.1', port: pub.port, key: pub.id }
+        });
+    });
+    await test(`${who}: the pub follows the guest`,
+               () => until('the follow', () => follows(at_pub, pub.id, guest.id)));
+    await test(`${who}: the code is spent`, async () => {
+        assert.match((await refusal(call(at_guest, 'invite.accept', code))).message,
+                     /invite not accepted|not in list of allowed methods/);
+    });
+    await Promise.all([close(at_pub), close(at_guest)]);
+    await Promise.all([pub.stop(), guest.stop()]);
+}
+
+async function many_guests() {
+    const pub = await Server.start({ config, name: 'pub' });
+    const rpc = await pub.client();
+    const code = await call(rpc, 'invite.create', 1);
+    const guests = await Promise.all(Array.from({ length: 20 }, () =>
+        pub.client('net', guest_keys(code), manifest)));
+    await test('twenty uses at once of a code for one give one', async () => {
+        const answers = await Promise.all(guests.map((guest) =>
+            call(guest, 'invite.use', { feed: ssb_keys.generate().id })
+                .then(() => 'followed', (error) => error.message)));
+        assert.strictEqual(answers.filter((each) => each === 'followed').length, 1);
+        assert.strictEqual(answers.filter((each) => each === 'invite has expired').length, 19);
+    });
+    await test('a guest may call nothing else', async () => {
+        assert.match((await refusal(call(guests[0], 'whoami'))).message,
+                     /not in list of allowed methods/);
+    });
+    await Promise.all(guests.map(close));
+    await test('who comes with a spent code is a stranger, also after a kill', async () => {
+        await close(rpc);
+        await pub.stop('SIGKILL');
+        await pub.start();
+        const late = await pub.client('net', guest_keys(code), manifest);
+        const feed = ssb_keys.generate().id;
+        assert.strictEqual((await refusal(call(late, 'invite.use', { feed }))).message,
+                           'method:invite,use is not in list of allowed methods');
+        await close(late);
+    });
+    await pub.stop();
+}
+
+run(async () => {
+    await many_guests();
+    await exchange(programs.sbot, programs.js);
+    await exchange(programs.js, programs.sbot);
+});
