@@ -98,6 +98,11 @@ inline constexpr std::size_t core_view_types_cached_max = 10000;
 /// Names whose ids the writer remembers (32 bytes each at worst): what is linked to is mostly
 /// young.
 inline constexpr std::size_t core_names_remembered_max = 200000;
+/// A core database being built: pages kept (512 MB were slower than 16), what is read of the log at
+/// a time, and how many such loads there are between the two threads.
+inline constexpr std::size_t core_builder_cache_bytes = std::size_t{16} << 20;
+inline constexpr std::size_t core_builder_block_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t core_builder_loads = 4;
 /// Messages of one batch whose posts are put into the full text at once although that is behind.
 inline constexpr std::size_t texts_ahead_batch_max = 64;
 /// A link's path of members, shortened to this.

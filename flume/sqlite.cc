@@ -68,6 +68,26 @@ Result<Database> Database::open(const std::string& path, Options options) {
     return database;
 }
 
+Result<Database> Database::open_unjournalled(const std::string& path, std::size_t cache_bytes) {
+    base::PosixFiles files;
+    base::OpenFile how;
+    how.create = true;
+    if (auto file = files.open(path, how); !file) return std::move(file).error();
+    sqlite3* raw = nullptr;
+    int result =
+        sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    Database database;
+    database.db_.reset(raw);
+    if (result != SQLITE_OK) return failed(raw, result);
+    sqlite3_extended_result_codes(raw, 1);
+    const std::string pragmas =
+        "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;PRAGMA locking_mode=EXCLUSIVE;"
+        "PRAGMA secure_delete=OFF;PRAGMA temp_store=FILE;PRAGMA threads=1;PRAGMA cache_size=-" +
+        std::to_string(cache_bytes / 1024);
+    if (auto ok = database.run(pragmas.c_str()); !ok) return std::move(ok).error();
+    return database;
+}
+
 Result<Database> Database::open_temporary(std::size_t cache_bytes) {
     sqlite3* raw = nullptr;
     // No name: SQLite keeps it in memory while it fits.

@@ -33,6 +33,9 @@ class Database {
     /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
     /// log, synced at checkpoints: a power cut loses the newest transactions, never half of one.
     static Result<Database> open(const std::string& path, Options options);
+    /// For a file that is made in one go by one connection, and is of no use before that is done:
+    /// no journal, no sync. Makes it (mode 0600).
+    static Result<Database> open_unjournalled(const std::string& path, std::size_t cache_bytes);
     /// A private one for the time being: in memory, and in a nameless file beyond `cache_bytes`.
     static Result<Database> open_temporary(std::size_t cache_bytes);
 

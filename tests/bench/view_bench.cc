@@ -1,5 +1,6 @@
 // view_bench LOG FOLDER: how fast the core view is built and asked. The file goes to FOLDER.
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,8 +10,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "flume/core_builder.h"
 #include "flume/core_reader.h"
 #include "flume/offset_log.h"
+#include "message/private_box.h"
 
 namespace {
 
@@ -60,6 +63,25 @@ void build(const flume::Log& log, const std::string& path) {
     std::printf("build            messages=%zu s=%.2f messagesps=%.0f cpu_s=%.2f MB=%.0f\n", count,
                 took, static_cast<double>(count) / took, cpu,
                 static_cast<double>(about.st_size) / 1e6);
+}
+
+long peak_kib() {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+}
+
+void full_build(const flume::Log& log, const std::string& path) {
+    double from = seconds(), cpu_from = cpu_seconds();
+    flume::CoreBuilder builder({path, {}, {}});
+    auto built = must(builder.build(log));
+    double took = seconds() - from, cpu = cpu_seconds() - cpu_from;
+    struct stat about {};
+    ::stat(path.c_str(), &about);
+    std::printf(
+        "full-build       messages=%lld s=%.2f messagesps=%.0f cpu_s=%.2f MB=%.0f rss_MB=%ld\n",
+        static_cast<long long>(built.count), took, static_cast<double>(built.count) / took, cpu,
+        static_cast<double>(about.st_size) / 1e6, peak_kib() / 1024);
 }
 
 void apply_singly(const flume::Log& log, const std::string& path) {
@@ -131,6 +153,9 @@ int main(int argc, char** argv) {
     base::PosixFiles files;
     auto log = must(flume::OffsetLog::open(files, argv[1], {}));
     const std::string path = std::string(argv[2]) + "/bench-core.sqlite";
+    wipe(path);
+    full_build(*log, path);
+    if (argc > 3) return 0;
     apply_singly(*log, path);
     build(*log, path);
     ask(*log, path);
