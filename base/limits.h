@@ -82,6 +82,11 @@ inline constexpr std::size_t log_block_bytes = std::size_t{256} << 10;
 /// the more they hold.
 inline constexpr std::size_t log_block_bytes_max = std::size_t{4} << 20;
 
+/// Entries of one record of the journal (a deletion takes some 230 bytes each), and the longest
+/// record: a reader holds one.
+inline constexpr std::size_t journal_entries_max = 1000;
+inline constexpr std::size_t journal_record_bytes_max = std::size_t{1} << 20;
+
 // --- views
 /// Waiting for another connection to a view's database before giving up.
 inline constexpr std::uint64_t view_busy_ms_max = 5000;

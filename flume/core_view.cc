@@ -129,7 +129,10 @@ Result<void> CoreView::retract(std::span<const Entry> entries) {
 
 Result<void> CoreView::distrust() { return database_->run("PRAGMA user_version=0"); }
 Result<void> CoreView::trust() {
-    return database_->run(("PRAGMA user_version=" + std::to_string(version())).c_str());
+    // What was retracted is gone from the log: it must not come back with a power cut.
+    return database_->run(("PRAGMA synchronous=FULL;PRAGMA user_version=" +
+                           std::to_string(version()) + ";PRAGMA synchronous=NORMAL")
+                              .c_str());
 }
 
 }  // namespace sbot::flume

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "flume/core_reader.h"
 #include "message/refs.h"
+#include "sbot/js_views.h"
 #include "sbot/remote_error.h"
 #include "sbot/stream_options.h"
 
@@ -18,25 +20,24 @@ using muxrpc::Request;
 // Entries blanked in one job of the writer's lane.
 constexpr std::size_t entries_at_once = 200;
 
-/// How far a feed is, if anything of it is stored.
-std::vector<flume::FeedState> state_of(const Feeds& feeds, const FeedId& feed) {
-    const message::FeedState* state = feeds.stored(feed);
-    if (state == nullptr) return {};
-    flume::FeedState kept;
-    kept.feed = feed;
-    kept.key = state->id;
-    kept.sequence = state->sequence;
-    kept.claimed = state->timestamp;
-    return {kept};
+/// What must be true of the JavaScript's files before entries go, on the writer's lane.
+Result<void> prepare_js_views(DeleteServices& services, std::span<const flume::Deleted> entries) {
+    auto reader = flume::CoreReader::open(services.index_path);
+    if (!reader) return std::move(reader).error();
+    auto states = (*reader)->all_states();
+    if (!states) return std::move(states).error();
+    auto upto = (*reader)->covered();
+    if (!upto) return std::move(upto).error();
+    if (auto ok = forget_js_views(services.files, services.folder); !ok) return ok;
+    if (!*upto || !ends_deleted(*states, services.journal, entries)) return {};
+    return write_js_last(services.files, services.folder, *states, **upto);
 }
 
-io::Async<void> erase(DeleteServices& services, FeedId author, std::vector<flume::Offset> offsets) {
-    auto states = state_of(services.feeds, author);
-    std::function<Result<void>()> before = [&services, states]() -> Result<void> {
-        if (auto ok = services.kept.keep(states); !ok) return ok;
-        return forget_js_views(services.files, services.folder);
+io::Async<void> erase(DeleteServices& services, std::vector<flume::Offset> offsets) {
+    flume::BeforeErasing before = [&services](std::span<const flume::Deleted> entries) {
+        return prepare_js_views(services, entries);
     };
-    auto erasing = services.writer.erase(std::move(offsets), std::move(before));
+    auto erasing = services.writer.erase(std::move(offsets), services.journal, std::move(before));
     co_return co_await erasing;
 }
 
@@ -47,12 +48,8 @@ AsyncReply<Body> delete_message(DeleteServices& services, MessageId key) {
     auto reading = services.reading.by_offset(*offset);
     auto record = co_await reading;
     if (!record) co_return remote(record.error());
-    json::Document document;
-    if (auto ok = document.parse_borrowed(*record); !ok) co_return remote(ok.error());
-    auto author = FeedId::parse(document.root()["value"]["author"].string());
-    if (!author) co_return RemoteError{"the entry is no message"};
-    std::vector<flume::Offset> offsets = {*offset};
-    auto erasing = erase(services, *author, std::move(offsets));
+    std::vector<flume::Offset> offsets(1, *offset);
+    auto erasing = erase(services, std::move(offsets));
     auto erased = co_await erasing;
     if (!erased) co_return remote(erased.error());
     co_return Body::json("false");  // how the reference writes undefined
@@ -69,7 +66,7 @@ AsyncReply<Body> delete_feed(DeleteServices& services, FeedId feed) {
         out.value((*entries)[i].first);
         offsets.push_back((*entries)[i].second);
         if (offsets.size() < entries_at_once && i + 1 < entries->size()) continue;
-        auto erasing = erase(services, feed, std::exchange(offsets, {}));
+        auto erasing = erase(services, std::exchange(offsets, {}));
         auto erased = co_await erasing;
         if (!erased) co_return remote(erased.error());
     }
@@ -105,16 +102,11 @@ AsyncReply<Body> del(DeleteServices& services, Request request) {
 /// Belongs to the services: the index is made whether its caller stays or not.
 io::Task<void> rebuild_now(DeleteServices& services) {
     co_await services.reading.pause();
-    // Feeds of others that were deleted may now come again from their beginning; our own must go
-    // on where it is.
-    auto kept = services.kept.keep_only(services.own);
-    if (kept) {
-        auto rebuilding = services.writer.rebuild();
-        kept = co_await rebuilding;
-    }
+    auto rebuilding = services.writer.rebuild();
+    auto done = co_await rebuilding;
     services.reading.forget_read_keys();
     services.rebuild_failed.reset();
-    if (!kept) services.rebuild_failed = std::move(kept).error();
+    if (!done) services.rebuild_failed = std::move(done).error();
     services.reading.go_on();
     services.rebuilt.set();
 }

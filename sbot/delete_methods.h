@@ -1,11 +1,10 @@
 #pragma once
 
 #include "base/files.h"
+#include "flume/journal.h"
 #include "io/sync.h"
 #include "io/task.h"
 #include "muxrpc/router.h"
-#include "sbot/feeds.h"
-#include "sbot/kept_states.h"
 #include "sbot/reading.h"
 #include "sbot/writer.h"
 
@@ -14,11 +13,10 @@ namespace sbot::app {
 /// What `del` and `rebuild` work with; outlives the router.
 struct DeleteServices {
     std::string folder;
-    FeedId own;
+    std::string index_path;
     base::Files& files;
-    const KeptStates& kept;
+    flume::Journal& journal;
     Writer& writer;
-    Feeds& feeds;
     Reading& reading;
     // One rebuilding at a time, whoever asked for it and has gone since.
     io::Event rebuilt{};

@@ -6,7 +6,10 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/number.h"
+#include "flume/deletion.h"
 #include "sbot/blob_methods.h"
+#include "sbot/js_views.h"
+#include "sbot/kept_import.h"
 #include "sbot/method_table.h"
 
 namespace sbot::app {
@@ -48,14 +51,15 @@ io::Task<bool> we_follow(Reading& reading, FeedId own, FeedId feed) {
 }  // namespace
 
 Node::Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
-           message::KeyPair keys, std::unique_ptr<flume::OffsetLog> entries)
+           message::KeyPair keys, std::unique_ptr<flume::Journal> journal,
+           std::unique_ptr<flume::OffsetLog> entries)
     : loop_(loop),
       settings_(std::move(settings)),
       log_(log),
       lock_(std::move(lock)),
       keys_(std::move(keys)),
+      journal_(std::move(journal)),
       entries_(std::move(entries)),
-      kept_(files_, settings_.folder),
       unboxer_(keys_),
       pool_(loop),
       identity_{settings_.network, handshake_keys(keys_)} {}
@@ -70,15 +74,23 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     if (!keys) return std::move(keys).error();
 
     static base::PosixFiles files;
-    auto entries = flume::OffsetLog::open(files, folder + "/flume/log.offset", {});
+    const std::string log_path = folder + "/flume/log.offset";
+    auto journal = flume::Journal::open(files, flume::journal_path(log_path), random);
+    if (!journal) return std::move(journal).error();
+    if (auto ok = import_kept_states(files, folder, **journal); !ok) return std::move(ok).error();
+    flume::OffsetLog::Options how;
+    how.generation = (*journal)->generation();
+    auto entries = flume::OffsetLog::open(files, log_path, how);
     if (!entries) return std::move(entries).error();
     if (auto cut = (*entries)->recovery().bytes_cut; cut > 0) {
         log.warning("log", "cut " + std::to_string(cut) + " bytes of an unfinished write");
         if (auto ok = forget_js_views(files, folder); !ok) return std::move(ok).error();
+        if (auto ok = (*journal)->rewind((*entries)->end()); !ok) return std::move(ok).error();
     }
 
     std::unique_ptr<Node> node(new Node(loop, std::move(settings), log, std::move(*lock),
-                                        std::move(*keys), std::move(*entries)));
+                                        std::move(*keys), std::move(*journal),
+                                        std::move(*entries)));
     if (auto opened = node->open_index(); !opened) return std::move(opened).error();
     node->writer_ = std::make_unique<Writer>(
         loop, *node->entries_, *node->view_,
@@ -124,8 +136,8 @@ void Node::add_methods() {
     status_services_.reset(
         new StatusServices{loop_, settings_, keys_.id, *entries_, *writer_, *feeds_, *reading_});
     add_status_methods(router_, *status_services_);
-    delete_services_.reset(new DeleteServices{settings_.folder, keys_.id, files_, kept_, *writer_,
-                                              *feeds_, *reading_});
+    delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
+                                              *writer_, *reading_});
     add_delete_methods(router_, *delete_services_);
     add_blob_methods(router_, *blobs_);
     add_invites();
@@ -149,12 +161,10 @@ void Node::add_invites() {
 }
 
 Result<void> Node::open_index() {
-    auto kept = kept_.read();
-    if (!kept) return std::move(kept).error();
     flume::CoreView::Options options;
     options.path = settings_.folder + "/flume/core.sqlite";
     options.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
-    options.kept = [this] { return kept_.read().value_or({}); };
+    options.kept = [this] { return flume::kept_states(*journal_); };
     auto view = flume::CoreView::open(std::move(options));
     if (!view) return std::move(view).error();
     view_ = std::move(*view);
@@ -163,6 +173,12 @@ Result<void> Node::open_index() {
                                         "/flume/log.offset holds nothing, but its index knows of "
                                         "messages: put the log back, or move the folder flume away "
                                         "to begin with an empty log");
+    }
+    auto finished = flume::finish_deletions(*entries_, *journal_);
+    if (!finished) return std::move(finished).error();
+    if (*finished) {
+        log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
+        return view_->clear(entries_->generation());
     }
     auto settled = flume::settle(*view_, *entries_);
     if (!settled) return std::move(settled).error();
@@ -237,6 +253,7 @@ io::Async<void> Node::index() {
     auto rows = (*reader)->by_received(last);
     if (!rows) co_return std::move(rows).error();
     double last_received = rows->empty() ? 0 : rows->front().at;
+    if (auto told = tell_js(*states); !told) co_return std::move(told).error();
     std::vector<std::pair<FeedId, message::FeedState>> feeds;
     feeds.reserve(states->size());
     for (const flume::FeedState& state : *states) {
@@ -245,6 +262,14 @@ io::Async<void> Node::index() {
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
     co_return {};
+}
+
+/// A JavaScript server that goes on with the folder cannot read deleted messages' places in their
+/// feeds from the log, and knows nothing of the journal.
+Result<void> Node::tell_js(const std::vector<flume::FeedState>& states) {
+    auto upto = view_->covered().upto;
+    if (!upto || !ends_deleted(states, *journal_, {})) return {};
+    return write_js_last(files_, settings_.folder, states, *upto);
 }
 
 void Node::batch_done(const Batch& batch) {

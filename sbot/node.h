@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "blobs/store.h"
 #include "flume/core_view.h"
+#include "flume/journal.h"
 #include "flume/offset_log.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -20,7 +21,6 @@
 #include "sbot/feeds.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
-#include "sbot/kept_states.h"
 #include "sbot/links_methods.h"
 #include "sbot/log_methods.h"
 #include "sbot/peers.h"
@@ -56,10 +56,12 @@ class Node {
 
  private:
     Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
-         message::KeyPair keys, std::unique_ptr<flume::OffsetLog> entries);
+         message::KeyPair keys, std::unique_ptr<flume::Journal> journal,
+         std::unique_ptr<flume::OffsetLog> entries);
 
     Result<void> open_index();
     Result<void> open_blobs();
+    Result<void> tell_js(const std::vector<flume::FeedState>& states);
     void add_methods();
     void add_invites();
     io::Async<void> listen();
@@ -71,6 +73,7 @@ class Node {
     base::Logger& log_;
     FolderLock lock_;
     message::KeyPair keys_;
+    std::unique_ptr<flume::Journal> journal_;
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
     std::unique_ptr<flume::CoreView> view_;
 
@@ -78,7 +81,6 @@ class Node {
     base::MonotonicTime time_{clock_};
     base::SystemRandom random_;
     base::PosixFiles files_;
-    KeptStates kept_;
     message::Unboxer unboxer_;
     std::shared_ptr<const Entries> readable_;
     io::Pool pool_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "flume/deletion.h"
 
 namespace sbot::app {
 namespace {
@@ -71,29 +72,6 @@ Result<void> clear(const flume::Log& log, flume::CoreView& view) {
     return view.clear(log.generation());
 }
 
-Result<void> erase_entries(flume::Log& log, flume::CoreView& view,
-                           std::vector<flume::Offset> offsets,
-                           std::function<Result<void>()> before) {
-    if (auto ok = before(); !ok) return ok;
-    std::vector<Bytes> texts;
-    std::vector<flume::Offset> there;
-    for (flume::Offset at : offsets) {
-        auto text = log.get(at);
-        if (!text && text.error().code == Errc::not_found) continue;  // deleted before
-        if (!text) return std::move(text).error();
-        texts.push_back(std::move(*text));
-        there.push_back(at);
-    }
-    if (there.empty()) return {};
-    std::vector<flume::Entry> entries;
-    for (std::size_t i = 0; i < there.size(); ++i) entries.push_back({there[i], texts[i]});
-    if (auto ok = view.distrust(); !ok) return ok;
-    if (auto ok = view.retract(entries); !ok) return ok;
-    if (auto ok = log.del(there); !ok) return ok;
-    if (auto ok = log.sync(); !ok) return ok;
-    return view.trust();
-}
-
 }  // namespace
 
 Writer::Writer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnDone on_done)
@@ -129,10 +107,10 @@ io::Async<void> Writer::rebuild() {
     co_return {};
 }
 
-io::Async<void> Writer::erase(std::vector<flume::Offset> offsets,
-                              std::function<Result<void>()> before) {
-    auto erasing = lane_.run(&erase_entries, std::ref(log_), std::ref(view_), std::move(offsets),
-                             std::move(before));
+io::Async<void> Writer::erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
+                              flume::BeforeErasing before) {
+    auto erasing = lane_.run(&flume::erase, std::ref(log_), std::ref(view_), std::ref(journal),
+                             std::move(offsets), std::move(before));
     co_return co_await erasing;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "flume/core_view.h"
+#include "flume/deletion.h"
 #include "flume/log.h"
 #include "io/lane.h"
 #include "io/loop.h"
@@ -49,9 +50,9 @@ class Writer {
     /// Empties the index and makes it again from the log; what is written meanwhile goes in too.
     io::Async<void> rebuild();
 
-    /// Deletes entries: takes them out of the index, then blanks them in the log, on the disk when
-    /// this returns. `before` is called first, on the lane. A crash on the way costs a new index.
-    io::Async<void> erase(std::vector<flume::Offset> offsets, std::function<Result<void>()> before);
+    /// See flume::erase. `before` is called on the lane.
+    io::Async<void> erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
+                          flume::BeforeErasing before);
 
     /// The last entry that the index covers: all up to here can be read, and is on the disk.
     std::optional<flume::Offset> indexed() const { return indexed_; }

@@ -1,0 +1,112 @@
+#include "flume/deletion.h"
+
+#include <cstring>
+
+#include "flume/envelope.h"
+
+namespace sbot::flume {
+
+namespace {
+
+constexpr std::size_t entries_at_once = 1000;
+
+/// No message holds a zero byte: somebody began to blank it.
+bool is_half_blank(ByteView data) { return std::memchr(data.data(), 0, data.size()) != nullptr; }
+
+Result<void> level(View& view, const Log& log) {
+    for (;;) {
+        auto progress = catch_up(view, log, entries_at_once);
+        if (!progress) return std::move(progress).error();
+        if (progress->level) return {};
+    }
+}
+
+}  // namespace
+
+Deleted deleted_of(const Entry& entry) {
+    Deleted deleted;
+    deleted.offset = entry.offset;
+    json::Document document;
+    auto envelope = read_envelope(document, entry.data);
+    if (!envelope) return deleted;
+    deleted.is_message = true;
+    deleted.feed = envelope->author;
+    deleted.sequence = envelope->sequence;
+    deleted.key = envelope->key;
+    deleted.claimed = envelope->claimed;
+    return deleted;
+}
+
+Result<void> blank(Log& log, std::span<const Deleted> entries) {
+    std::vector<Offset> offsets;
+    for (const Deleted& entry : entries) {
+        if (!entry.offset) continue;
+        auto data = log.get(*entry.offset);
+        if (!data && data.error().code == Errc::not_found) continue;
+        if (!data) return std::move(data).error();
+        if (is_half_blank(*data) || deleted_of({*entry.offset, *data}) == entry)
+            offsets.push_back(*entry.offset);
+    }
+    if (!offsets.empty()) {
+        if (auto ok = log.del(offsets); !ok) return ok;
+    }
+    // Also where all are blank: they may not be on the disk.
+    return log.sync();
+}
+
+Result<void> erase(Log& log, CoreView& view, Journal& journal, std::vector<Offset> offsets,
+                   BeforeErasing before) {
+    std::vector<Bytes> texts;
+    std::vector<Offset> there;
+    for (Offset at : offsets) {
+        auto text = log.get(at);
+        if (!text && is_deleted(text.error())) continue;
+        if (!text) return std::move(text).error();
+        texts.push_back(std::move(*text));
+        there.push_back(at);
+    }
+    if (there.empty()) return {};
+    std::vector<Entry> entries;
+    std::vector<Deleted> deleted;
+    for (std::size_t i = 0; i < there.size(); ++i) {
+        entries.push_back({there[i], texts[i]});
+        deleted.push_back(deleted_of(entries.back()));
+    }
+    if (auto ok = level(view, log); !ok) return ok;
+    if (before) {
+        if (auto ok = before(deleted); !ok) return ok;
+    }
+    auto intent = journal.intend_deletion(deleted);
+    if (!intent) return std::move(intent).error();
+    if (auto ok = view.distrust(); !ok) return ok;
+    if (auto ok = view.retract(entries); !ok) return ok;
+    if (auto ok = log.del(there); !ok) return ok;
+    if (auto ok = log.sync(); !ok) return ok;
+    if (auto ok = view.trust(); !ok) return ok;
+    return journal.deletion_done(*intent);
+}
+
+Result<bool> finish_deletions(Log& log, Journal& journal) {
+    const auto pending = journal.pending();
+    for (const auto& [at, entries] : pending) {
+        if (auto ok = blank(log, entries); !ok) return std::move(ok).error();
+        if (auto ok = journal.deletion_done(at); !ok) return std::move(ok).error();
+    }
+    return !pending.empty();
+}
+
+std::vector<FeedState> kept_states(const Journal& journal) {
+    std::vector<FeedState> states;
+    for (const auto& [feed, entry] : journal.last_of_feeds()) {
+        FeedState state;
+        state.feed = feed;
+        state.key = entry.key;
+        state.sequence = entry.sequence;
+        state.claimed = entry.claimed;
+        state.offset = entry.offset.value_or(0);
+        states.push_back(state);
+    }
+    return states;
+}
+
+}  // namespace sbot::flume

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "flume/core_view.h"
+#include "flume/journal.h"
+
+/// The JavaScript server's own views beside the log, as far as what we do to the log concerns them:
+/// it goes on with this folder some day.
+namespace sbot::app {
+
+/// After something in the log was deleted or cut off: removes what it would go on believing. It
+/// makes that anew; the LevelDB views meet deleted entries as they go and drop them.
+Result<void> forget_js_views(base::Files& files, const std::string& folder);
+
+/// True if the last message of some feed is a deleted one, so that nobody can learn it from the
+/// log: by the journal, or one of `more`.
+bool ends_deleted(const std::vector<flume::FeedState>& states, const flume::Journal& journal,
+                  std::span<const flume::Deleted> more);
+
+/// Writes its view `last` (`flume/last.json`, flumeview-reduce 1.3) as of the entry at `upto`, all
+/// feeds' states there. It believes that file, and goes on from `upto`: without it, it would use a
+/// deleted sequence of ours again.
+Result<void> write_js_last(base::Files& files, const std::string& folder,
+                           const std::vector<flume::FeedState>& states, flume::Offset upto);
+
+}  // namespace sbot::app
