@@ -146,6 +146,13 @@ inline constexpr std::size_t blobs_asked_max = 256;
 /// Blobs just stored that live lists have yet to tell; one that falls further behind ends.
 inline constexpr std::size_t blob_news_max = 4096;
 
+// --- replication
+/// Feeds that EBT knows, wanted or only heard of: a peer can make up names without end.
+inline constexpr std::size_t ebt_feeds_max = 200000;
+/// Feeds that we do not want of which a peer's sequence is remembered, by peer; what it says of
+/// others costs a byte each.
+inline constexpr std::size_t ebt_unwanted_numbers_max = 4096;
+
 /// Accepted messages that wait for the writer, above which replication waits.
 inline constexpr std::size_t unwritten_bytes_max = std::size_t{4} << 20;
 

@@ -15,6 +15,7 @@ using namespace sbot;
 std::unordered_map<std::string_view, oracle::Op> all_ops() {
     std::unordered_map<std::string_view, oracle::Op> ops;
     for (auto group : {
+             oracle::ebt_ops(),
              oracle::flumelog_ops(),
              oracle::json_ops(),
              oracle::refs_ops(),

@@ -18,6 +18,7 @@ struct NamedOp {
     Op op;
 };
 
+std::span<const NamedOp> ebt_ops();
 std::span<const NamedOp> flumelog_ops();
 std::span<const NamedOp> json_ops();
 std::span<const NamedOp> refs_ops();

@@ -30,6 +30,7 @@ const Arrow arrows[] = {
     {"muxrpc/codec", {"base"}, false},
     {"net/", {"base", "io", "message", "secret-handshake"}, true},
     {"net/address", {"base", "message"}, false},
+    {"replication/ebt", {"base", "message"}, false},
     {"replication/", {"base", "io", "message", "flume", "friends", "blobs", "muxrpc"}, false},
     {"sbot/",
      {"base", "io", "message", "secret-handshake", "flume", "friends", "blobs", "muxrpc", "net",
@@ -40,7 +41,7 @@ const Arrow arrows[] = {
       "replication", "sbot"},
      true},
     {"tests/oracle/",
-     {"base", "message", "secret-handshake", "flume", "friends", "muxrpc", "net"},
+     {"base", "message", "secret-handshake", "flume", "friends", "muxrpc", "net", "replication"},
      false},
     {"tests/shs1_testee/", {"base", "secret-handshake"}, true},
 };

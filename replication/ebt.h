@@ -1,0 +1,171 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "replication/ebt_notes.h"
+#include "replication/ebt_table.h"
+
+/// Epidemic broadcast trees: who tells whom what, and who sends what to whom.
+namespace sbot::replication {
+
+/// A peer's latest sequences as it told or showed them; -1 where it declined.
+using PeerClock = std::vector<std::pair<FeedId, std::int64_t>>;
+
+/// The state of `ebt.replicate` with all connected peers. Events go in, what is to be done is asked
+/// for; no I/O, no clock (milliseconds come in, from an arbitrary start). Protocol source:
+/// docs/ebt.md.
+///
+/// What a peer says never moves our own sequences: only `stored` does. What it says now is the
+/// truth about the peer, whatever it said before. Of those that can give a feed one is asked;
+/// another takes its place when it is silent (`tick`) or leaves.
+class Ebt {
+ public:
+    enum class Role {
+        called,   ///< the peer opened the stream: we speak first
+        dialled,  ///< we did: nothing is sent before the peer's first notes
+    };
+
+    /// `salt` is random: it keeps strangers from choosing feed ids that collide.
+    Ebt(FeedId own, std::uint64_t salt);
+
+    // --- what happens on our side
+    /// Wants a feed of which `latest` is stored, or stops wanting it. True if that is a change.
+    bool request(const FeedId& feed, bool wanted, Sequence latest);
+    /// `from` blocks `to`: its feed is neither given to that peer nor taken from it. Where `from`
+    /// is the own id the peer's stream ends.
+    void block(const FeedId& from, const FeedId& to, bool blocked);
+    /// The log grew: `latest` is on the disk. Several messages of one feed may be told at once.
+    void stored(const FeedId& feed, Sequence latest);
+    /// A message of that feed from that peer was bad: it gives us that feed no more.
+    void refused(const FeedId& feed, const FeedId& peer);
+    /// What came did not follow on what we have, or could not be stored: somebody is asked for it
+    /// again at a `tick`.
+    void missed(const FeedId& feed);
+
+    // --- what happens on a stream
+    /// A stream with a peer that has none (see `slot_of`). `saved` is what `close` gave last time.
+    Slot open(const FeedId& peer, Role role, const PeerClock& saved, std::uint64_t now_ms);
+    /// An item of notes; a part of one does as well.
+    void notes(Slot slot, std::span<const FeedNote> notes, std::uint64_t now_ms);
+    /// A message came. True if it is to be checked and stored.
+    bool message(Slot slot, const FeedId& feed, Sequence sequence, std::uint64_t now_ms);
+    /// The stream has ended; gives what is known about the peer.
+    PeerClock close(Slot slot);
+    /// Time passes: replaces givers that are silent. Once a second or so.
+    void tick(std::uint64_t now_ms);
+
+    // --- what is to be done
+    /// Streams that have something to send or must end, each once.
+    std::vector<Slot> take_awake();
+    /// The peer is blocked: its stream has to be closed.
+    bool must_end(Slot slot) const { return peer(slot).must_end; }
+    /// Notes to send before anything else; the first item may be empty. Nothing: no item.
+    std::optional<std::vector<FeedNote>> take_notes(Slot slot);
+    bool has_notes(Slot slot) const { return peer(slot).speaks; }
+
+    struct Span {
+        FeedId feed;
+        Sequence first = 0, last = 0;
+    };
+    /// A run of messages to read for that peer, shortest-waiting feed last. Say what became of it
+    /// before asking again: `sending`, or `cannot_send`.
+    std::optional<Span> next_to_send(Slot slot);
+    /// Messages were read and are about to be sent. False: the peer does not want them any more.
+    bool sending(Slot slot, const Span& read);
+    /// They are not there (deleted): that feed ends here for that peer.
+    void cannot_send(Slot slot, const FeedId& feed);
+
+    // --- looks from outside
+    std::optional<Slot> slot_of(const FeedId& peer) const;
+    const FeedId& peer_of(Slot slot) const { return peer(slot).id; }
+    bool is_wanted(const FeedId& feed) const;
+    bool is_blocked(const FeedId& from, const FeedId& to) const;
+    std::vector<FeedId> wanted() const;
+    /// A feed and one peer; nothing where they never had to do with each other.
+    std::optional<Relation> relation(const FeedId& feed, Slot slot) const;
+    std::optional<Sequence> latest(const FeedId& feed) const;
+    const std::vector<Slot>& slots() const { return order_; }
+
+    struct Progress {
+        double current = 0, target = 0;
+    };
+    /// As `progress().ebt` counts.
+    Progress progress() const;
+
+    /// Rows and marks, without the allocator's own.
+    std::size_t memory_bytes() const;
+    std::size_t row_count() const { return index_.size(); }
+
+ private:
+    struct Peer {
+        FeedId id;
+        bool greeted = false;  // our first notes are made
+        bool speaks = false;   // there is an item of notes to send
+        bool must_end = false;
+        bool awake = false;                     // in `awake_`
+        std::optional<std::uint64_t> heard_ms;  // a message that we needed came, or was asked for
+        std::vector<std::uint32_t> pending;     // rows to tell it of, each as it is by then
+        std::vector<FeedId> declined;           // and feeds without a row
+        std::deque<std::uint32_t> ready;        // rows with something to send
+        std::uint32_t useless = 0;              // messages in a row that led nowhere
+        std::size_t unwanted = 0;               // feeds it mentioned that we do not want
+    };
+
+    struct SaltedHash {
+        std::uint64_t salt;
+        std::size_t operator()(const FeedId& id) const noexcept;
+    };
+
+    Peer& peer(Slot slot) { return *peers_[slot]; }
+    const Peer& peer(Slot slot) const { return *peers_[slot]; }
+    FeedRow* find(const FeedId& feed);
+    const FeedRow* find(const FeedId& feed) const;
+    FeedRow& row_of(const FeedId& feed);
+    void forget_if_blank(FeedRow& row);
+    bool shared(const FeedRow& row, const Peer& peer) const;
+
+    void wake(Slot slot);
+    void greet(Slot slot);
+    void tell(FeedRow& row, Slot slot, Relation& relation, bool receive);
+    void decline(FeedRow& row, Slot slot, Relation& relation);
+    void speak(FeedRow& row, Slot slot, Relation& relation);
+    void take_note(Slot slot, const FeedNote& said);
+    void answer_unshared(Slot slot, const FeedNote& said);
+    void maybe_ask(FeedRow& row, Slot slot, Relation& relation);
+    void queue(FeedRow& row, Slot slot, Relation& relation);
+    void take_back_refusals(FeedRow& row);
+    void withdraw(const FeedId& feed, const FeedId& from_peer);
+    void note_behind(FeedRow& row);
+
+    std::optional<Slot> giver(const FeedRow& row, std::optional<Slot> except) const;
+    bool can_give(const FeedRow& row, Slot slot) const;
+    std::optional<Slot> next_giver(const FeedRow& row, Slot after) const;
+    bool is_silent(const FeedRow& row, const Peer& peer) const;
+    void ask(FeedRow& row, Slot slot);
+    std::optional<Slot> replacement(FeedRow& row);
+
+    FeedId own_;
+    std::uint64_t now_ms_ = 0;  // as told last
+    std::unordered_map<FeedId, std::uint32_t, SaltedHash> index_;
+    std::deque<FeedRow> rows_;
+    std::vector<std::uint32_t> free_rows_;
+    std::vector<std::uint32_t> behind_;  // rows marked so
+    std::vector<std::unique_ptr<Peer>> peers_;
+    std::vector<Slot> order_;  // in order of connection
+    std::map<FeedId, Slot> connected_;
+    std::vector<Slot> awake_;
+    std::set<std::pair<FeedId, FeedId>> blocks_;   // feed, peer
+    std::set<std::pair<FeedId, FeedId>> refused_;  // the same, for bad messages
+};
+
+}  // namespace sbot::replication

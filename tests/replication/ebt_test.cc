@@ -1,0 +1,211 @@
+#include "replication/ebt.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/vectors.h"
+
+namespace sbot::replication {
+namespace {
+
+FeedId id_of(std::uint32_t number) {
+    FeedId id;
+    for (std::size_t i = 0; i < 4; ++i) {
+        id.bytes[i] = static_cast<std::uint8_t>(number >> (8 * i));
+    }
+    return id;
+}
+
+std::string text_of(json::Value value) { return json::compact(value); }
+
+TEST(EbtNotes, agree_with_the_vectors) {
+    for (const auto& line : tests::read_vectors("ebt-notes.jsonl")) {
+        json::Value root = line.root();
+        double sequence = root["seq"].number();
+        Note note{static_cast<Sequence>(std::max(sequence, 0.0)), sequence >= 0,
+                  sequence >= 0 && root["receive"].is_true()};
+        if (root["kind"].is("encode")) {
+            EXPECT_EQ(encode(note), root["note"].number());
+        }
+        if (root["kind"].is("overflow")) {
+            EXPECT_EQ(encode(note), root["exact"].number());
+        }
+        if (root["kind"].is("decode")) {
+            EXPECT_EQ(decode(root["note"]), note) << text_of(root);
+        }
+    }
+}
+
+TEST(EbtNotes, pass_over_what_is_no_note) {
+    for (std::string text : {
+             "null",
+             "\"4\"",
+             "true",
+             "1.5",
+             "-2",
+             "[]",
+             "{}",
+             "1e300",
+             "-1e300",
+             "1e17",
+         }) {
+        auto document = json::Document::parse(text);
+        ASSERT_TRUE(document);
+        EXPECT_EQ(decode(document->root()).has_value(), false) << text;
+    }
+}
+
+TEST(EbtNotes, read_any_cut_of_an_item_without_harm) {
+    std::vector<FeedNote> notes = {
+        {id_of(1), {3, true, true}}, {id_of(2), Note::refusal()}, {id_of(3), {4, true, false}}};
+    std::string text = notes_text(notes);
+    EXPECT_EQ(read_item(text).notes, notes);
+    EXPECT_EQ(read_item("{\"clock\":" + text + ",\"more\":1}").notes, notes);
+    for (std::size_t size = 0; size < text.size(); ++size) {
+        EXPECT_TRUE(read_item(text.substr(0, size)).notes.empty());
+    }
+    for (std::size_t at = 0; at < text.size() * 8; ++at) {
+        std::string flipped = text;
+        flipped[at / 8] = static_cast<char>(flipped[at / 8] ^ (1 << (at % 8)));
+        EXPECT_LE(read_item(flipped).notes.size(), notes.size());
+    }
+}
+
+TEST(EbtNotes, tell_messages_from_notes) {
+    std::string author = id_of(1).text();
+    auto item = [&](std::string_view sequence, std::string_view content) {
+        return read_item("{\"author\":\"" + author + "\",\"sequence\":" + std::string(sequence) +
+                         ",\"content\":" + std::string(content) + "}");
+    };
+    EXPECT_TRUE(item("1", "{}").is_message);
+    EXPECT_TRUE(item("7", "\"x.box\"").is_message);
+    EXPECT_EQ(item("7", "\"x.box\"").author, id_of(1));
+    EXPECT_FALSE(item("0", "{}").is_message);
+    EXPECT_FALSE(item("1.5", "{}").is_message);
+    EXPECT_FALSE(item("1", "\"\"").is_message);
+    for (std::string odd : {"null", "[1]", "true", "5", "\"text\"", "", "{"}) {
+        EXPECT_FALSE(read_item(odd).is_message);
+        EXPECT_TRUE(read_item(odd).notes.empty());
+    }
+}
+
+TEST(FeedRow, keeps_what_is_put_whatever_else_changes) {
+    FeedRow row;
+    row.set_latest(5);
+    std::vector<Relation> put(40);
+    std::uint32_t random = 1;
+    auto next = [&random](std::uint32_t below) {
+        random = random * 1664525 + 1013904223;
+        return (random >> 8) % below;
+    };
+    for (int turn = 0; turn < 5000; ++turn) {
+        auto slot = static_cast<Slot>(next(40));
+        Relation relation;
+        relation.open = next(2) == 0;
+        relation.has = static_cast<std::int64_t>(next(9)) - 2;
+        if (relation.open) {
+            relation.sent = next(2) == 0 ? relation.has : static_cast<std::int64_t>(next(9)) - 2;
+            relation.tx = next(2) == 0;
+            relation.rx = next(2) == 0;
+            relation.refused = next(4) == 0;
+        }
+        row.put(slot, relation);
+        put[slot] = row.get(slot);
+        EXPECT_EQ(put[slot].has, relation.has);
+        EXPECT_EQ(put[slot].sent, relation.sent);
+        if (turn % 97 == 0) row.set_latest(1 + next(7));
+        auto other = static_cast<Slot>(next(40));
+        EXPECT_EQ(row.get(other).has, put[other].has);
+        EXPECT_EQ(row.get(other).sent, put[other].sent);
+        EXPECT_EQ(row.get(other).tx, put[other].tx);
+    }
+    for (Slot slot = 0; slot < 40; ++slot) row.clear(slot);
+    EXPECT_TRUE(row.is_blank());
+}
+
+TEST(Ebt, is_small_where_peers_have_what_we_have) {
+    // A tenth of 20,000 feeds, which take 13.7 and 178 million bytes.
+    constexpr std::uint32_t feeds = 2000, peers = 400;
+    Ebt ebt(id_of(0), 1);
+    PeerClock level;
+    for (std::uint32_t i = 0; i < feeds; ++i) {
+        ebt.request(id_of(i), true, 100);
+        level.push_back({id_of(i), 100});
+    }
+    for (std::uint32_t i = 0; i < peers; ++i) {
+        Slot slot = ebt.open(id_of(1000000 + i), Ebt::Role::called, level, 0);
+        auto notes = ebt.take_notes(slot);
+        ASSERT_TRUE(notes);
+        EXPECT_TRUE(notes->empty());
+    }
+    EXPECT_LT(ebt.memory_bytes(), 2'000'000U);
+    for (std::uint32_t i = 0; i < feeds; ++i) ebt.stored(id_of(i), 101);
+    EXPECT_LT(ebt.memory_bytes(), 20'000'000U);
+}
+
+TEST(Ebt, forgets_feeds_that_only_a_peer_spoke_of) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(0), true, 1);
+    Slot slot = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    std::vector<FeedNote> many;
+    for (std::uint32_t i = 100; i < 10100; ++i) many.push_back({id_of(i), {5, true, true}});
+    ebt.notes(slot, many, 0);
+    EXPECT_EQ(ebt.take_notes(slot)->size(), 10001U);
+    EXPECT_EQ(ebt.row_count(), 10001U);
+    ebt.close(slot);
+    EXPECT_EQ(ebt.row_count(), 1U);
+}
+
+TEST(Ebt, asks_another_when_the_giver_sends_bad_messages) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    Slot q = ebt.open(id_of(2), Ebt::Role::called, {}, 0);
+    std::vector<FeedNote> four = {{id_of(9), {4, true, false}}};
+    ebt.notes(p, four, 0);
+    ebt.notes(q, four, 0);
+    ebt.take_notes(q);
+    ASSERT_TRUE(ebt.message(p, id_of(9), 2, 100));
+    ebt.refused(id_of(9), id_of(1));
+    EXPECT_EQ(ebt.take_notes(p)->back().note, Note::refusal());
+    EXPECT_FALSE(ebt.message(p, id_of(9), 2, 200));
+    ebt.tick(1000);
+    ebt.tick(2000);
+    auto asked = ebt.take_notes(q);
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->back().note, (Note{1, true, true}));
+}
+
+TEST(Ebt, replaces_a_silent_giver_in_less_than_five_seconds) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    Slot q = ebt.open(id_of(2), Ebt::Role::called, {}, 0);
+    std::vector<FeedNote> four = {{id_of(9), {4, true, false}}};
+    ebt.notes(p, four, 0);
+    ebt.notes(q, four, 0);
+    ASSERT_TRUE(ebt.message(p, id_of(9), 2, 100));
+    ebt.stored(id_of(9), 2);
+    ebt.take_notes(p);
+    ebt.take_notes(q);
+    std::uint64_t now = 100;
+    while (!ebt.has_notes(q)) ebt.tick(now += 1000);
+    EXPECT_LT(now - 100, 5000U);
+    EXPECT_EQ(ebt.take_notes(q)->back().note, (Note{2, true, true}));
+    EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{2, true, false}));
+}
+
+TEST(Ebt, asks_again_for_what_did_not_follow) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {4, true, false}}}, 0);
+    ebt.take_notes(p);
+    ASSERT_TRUE(ebt.message(p, id_of(9), 3, 100));
+    ebt.missed(id_of(9));
+    for (std::uint64_t now = 1000; now < 20000 && !ebt.has_notes(p); now += 1000) ebt.tick(now);
+    ASSERT_TRUE(ebt.has_notes(p));
+    EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{1, true, true}));
+}
+
+}  // namespace
+}  // namespace sbot::replication
