@@ -94,6 +94,8 @@ inline constexpr std::uint64_t view_busy_ms_max = 5000;
 inline constexpr std::size_t core_view_cache_bytes = std::size_t{64} << 20;
 /// The contact view finds feeds by their names, and reads everything only from front to back.
 inline constexpr std::size_t contact_view_cache_bytes = std::size_t{4} << 20;
+/// Contacts that wait for a local stream which does not read them (65 bytes each).
+inline constexpr std::size_t edges_waiting_max = std::size_t{1} << 16;
 /// A reader goes through few pages at a time.
 inline constexpr std::size_t core_reader_cache_bytes = std::size_t{8} << 20;
 /// Feeds and types whose number the writer remembers (about 200 bytes each); a stranger can make up

@@ -55,7 +55,7 @@ Result<void> blank(Log& log, std::span<const Deleted> entries) {
 }
 
 Result<void> erase(Log& log, CoreView& view, Journal& journal, std::vector<Offset> offsets,
-                   BeforeErasing before) {
+                   BeforeErasing before, AlsoRetract also) {
     std::vector<Bytes> texts;
     std::vector<Offset> there;
     for (Offset at : offsets) {
@@ -80,6 +80,7 @@ Result<void> erase(Log& log, CoreView& view, Journal& journal, std::vector<Offse
     if (!intent) return std::move(intent).error();
     if (auto ok = view.distrust(); !ok) return ok;
     if (auto ok = view.retract(entries); !ok) return ok;
+    if (also) also(entries);
     if (auto ok = log.del(there); !ok) return ok;
     if (auto ok = log.sync(); !ok) return ok;
     if (auto ok = view.trust(); !ok) return ok;

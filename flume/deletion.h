@@ -22,11 +22,14 @@ Result<void> blank(Log& log, std::span<const Deleted> entries);
 /// Called when the view is level with the log, before the first entry is touched.
 using BeforeErasing = std::function<Result<void>(std::span<const Deleted>)>;
 
+/// Called when the view has retracted them: other views of the log do the same.
+using AlsoRetract = std::function<void(std::span<const Entry>)>;
+
 /// Deletes entries, at most `limits::journal_entries_max`: into the journal, out of the view, blank
 /// in the log; on the disk when this returns. Those that were deleted before are passed over. A
 /// crash on the way costs a new index. The log is synced up to its end.
 Result<void> erase(Log& log, CoreView& view, Journal& journal, std::vector<Offset> offsets,
-                   BeforeErasing before);
+                   BeforeErasing before, AlsoRetract also = {});
 
 /// To be called after opening both, before the log is read: finishes what a predecessor began.
 /// True if there was something; then views that were fed before are no longer to be believed.

@@ -232,6 +232,39 @@ SourceReply history(LogServices& services, const Request& request) {
     return by_feed(services, std::move(options));
 }
 
+/// A feed's messages for a peer, for as long as it may have them.
+class ForPeer final : public muxrpc::Source {
+ public:
+    ForPeer(const Friends& friends, FeedId feed, FeedId peer,
+            std::unique_ptr<muxrpc::Source> messages)
+        : friends_(friends), feed_(feed), peer_(peer), messages_(std::move(messages)) {}
+
+    AsyncReply<std::optional<Body>> next() override {
+        auto reading = messages_->next();
+        auto item = co_await reading;
+        if (item && *item && !friends_.may_pass(feed_, peer_)) co_return std::optional<Body>();
+        co_return std::move(item);
+    }
+
+ private:
+    const Friends& friends_;
+    FeedId feed_, peer_;
+    std::unique_ptr<muxrpc::Source> messages_;
+};
+
+/// As ssb-replicate does it, and besides: a feed that we block is not passed on to anybody.
+SourceReply history_for_caller(LogServices& services, const Request& request) {
+    auto messages = history(services, request);
+    json::Value given = request.arg(0);
+    auto feed = FeedId::parse(given.is_string() ? given.string() : given["id"].string());
+    auto peer = FeedId::parse(request.caller.id);
+    bool all = request.caller.rights == muxrpc::Rights::local;
+    if (!messages || all || !feed || !peer) return messages;
+    if (!services.friends.may_pass(*feed, *peer)) return SourceReply(std::make_unique<Empty>());
+    return SourceReply(
+        std::make_unique<ForPeer>(services.friends, *feed, *peer, std::move(*messages)));
+}
+
 SourceReply by_type(LogServices& services, const Request& request) {
     auto options = type_options(request.arg(0));
     if (!options) return std::move(options).error();
@@ -253,7 +286,7 @@ void add_log_methods(muxrpc::Router& router, LogServices& services) {
         return by_standard_options(services, request, Query::By::resolved);
     });
     router.source("createHistoryStream", Allow::peer,
-                  [&services](Request request) { return history(services, request); });
+                  [&services](Request request) { return history_for_caller(services, request); });
     router.source("createLogStream", Allow::local, [&services](Request request) {
         return by_standard_options(services, request, Query::By::received);
     });

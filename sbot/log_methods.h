@@ -3,6 +3,7 @@
 #include "message/private_box.h"
 #include "muxrpc/router.h"
 #include "sbot/feeds.h"
+#include "sbot/friends.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
 
@@ -14,6 +15,7 @@ struct LogServices {
     Reading& reading;
     const message::Unboxer& unboxer;
     RawServices& raw;  ///< for `createLogStream({raw: true})`
+    const Friends& friends;
 };
 
 /// publish, add, get, getLatest, latestSequence, getVectorClock and the reading streams. Protocol

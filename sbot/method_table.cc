@@ -136,6 +136,25 @@ constexpr MethodArgument create_invite[] = {
     {"modern", "boolean", "an invite over a WebSocket, for one use", true, "false"}};
 constexpr MethodArgument use_invite[] = {{"feed", "FeedId", "the feed to follow", false}};
 constexpr MethodArgument accept_invite[] = {{"invite", "InviteCode", "the code", false}};
+constexpr MethodArgument from_feed{"source", "FeedId", "who says it", false};
+constexpr MethodArgument to_feed{"dest", "FeedId", "of whom", false};
+constexpr MethodArgument an_edge[] = {from_feed, to_feed};
+constexpr MethodArgument some_edges[] = {{"source", "FeedId", "only of this feed"},
+                                         {"dest", "FeedId", "only about this feed"}};
+constexpr MethodArgument ask_hops[] = {
+    {"start", "FeedId", "the feed to begin at, our own if there is none"},
+    {"max", "number", "how far to go; as configured if there is none"},
+    {"reverse", "boolean", "how far all others are from it", true, "false"}};
+constexpr MethodArgument hop_stream[] = {live, old};
+constexpr MethodArgument friend_stream[] = {
+    live, old, {"meta", "boolean", "items say how far the feed is", true, "false"}};
+constexpr MethodArgument readers{"recps", "FeedId", "who can read it: it goes out encrypted"};
+constexpr MethodArgument follow_feed[] = {
+    the_feed, {"state", "boolean", "false: no longer", true, "true"}, readers};
+constexpr MethodArgument block_feed[] = {the_feed,
+                                         {"state", "boolean", "false: no longer", true, "true"},
+                                         {"reason", "string", "why"},
+                                         readers};
 
 constexpr MethodArgument a_blob[] = {the_blob};
 constexpr MethodArgument add_blob[] = {{"id", "BlobId", "what the bytes must hash to"}};
@@ -204,6 +223,19 @@ constexpr MethodEntry table[] = {
     {"invite.accept", async, Allow::local,
      "have a pub follow us by its invite, follow it and connect", accept_invite},
     {"invite.help", sync, Allow::local, "the methods of this group"},
+    {"friends.isFollowing", async, Allow::local, "whether a feed follows another", an_edge},
+    {"friends.isBlocking", async, Allow::local, "whether a feed blocks another", an_edge},
+    {"friends.hops", async, Allow::local, "how far every feed is", ask_hops},
+    {"friends.hopStream", source, Allow::local, "how far every feed is, and what changes",
+     hop_stream},
+    {"friends.get", async, Allow::local, "who follows (true) or blocks (false) whom", some_edges},
+    {"friends.stream", source, Allow::local, "who follows or blocks whom, and what changes"},
+    {"friends.createFriendStream", source, Allow::local, "the feeds that are near, one by one",
+     friend_stream},
+    {"friends.onEdge", sync, Allow::local, "nothing: it takes a function"},
+    {"friends.follow", async, Allow::local, "publish that we follow a feed", follow_feed},
+    {"friends.block", async, Allow::local, "publish that we block a feed", block_feed},
+    {"friends.help", sync, Allow::local, "the methods of this group"},
 
     {"blobs.add", sink, Allow::local, "store a blob", add_blob},
     {"blobs.get", source, Allow::peer, "the bytes of a blob", get_blob},
@@ -222,6 +254,7 @@ constexpr MethodGroup groups[] = {
     {"gossip", "connections to peers"},
     {"replicate", "which feeds to fetch"},
     {"invite", "codes by which a pub follows a guest"},
+    {"friends", "who follows and blocks whom, and how far everybody is"},
     {"blobs", "files, each named by its hash"},
 };
 

@@ -28,24 +28,24 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     return json::compact(opened->plain.root());
 }
 
-/// By our own contact messages, the last of which counts.
-io::Task<bool> we_follow(Reading& reading, FeedId own, FeedId feed) {
-    Query query;
-    query.by = Query::By::sequence;
-    query.feed = own;
-    StreamOptions options;
-    options.keys = false;
-    auto stream = reading.stream(std::move(query), options);
-    bool following = false;
-    while (true) {
-        auto next = co_await stream->next();
-        if (!next || !next->has_value()) co_return following;
-        auto message = json::Document::parse((*next)->text());
-        json::Value content = message ? message->root()["content"] : json::Value();
-        if (content["type"].string() != "contact") continue;
-        if (content["contact"].string() != feed.text()) continue;
-        if (json::Value now = content["following"]; now.exists()) following = now.truthy();
+std::string contacts_path(const Settings& settings) {
+    return settings.folder + "/flume/contacts.sqlite";
+}
+
+io::Task<bool> we_follow(Friends& friends, FeedId own, FeedId feed) {
+    auto asking = friends.fresh();
+    auto now = co_await asking;
+    co_return now->graph().between(own, feed) == friends::Relation::follow;
+}
+
+/// How far the map of hops goes. As in the reference, 0 counts as not set.
+double hops_max(const base::Tree& settings) {
+    for (const char* key : {"friends.hops", "replicate.hops"}) {
+        const base::Tree& given = settings.at(key);
+        double max = given.is_text() ? base::to_number(given.text()) : given.number();
+        if (max > 0) return max;
     }
+    return 3;
 }
 
 }  // namespace
@@ -92,6 +92,7 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
                                         std::move(*keys), std::move(*journal),
                                         std::move(*entries)));
     if (auto opened = node->open_index(); !opened) return std::move(opened).error();
+    node->make_friends();
     node->writer_ = std::make_unique<Writer>(
         loop, *node->entries_, *node->view_,
         [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
@@ -113,8 +114,12 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
         const InviteCodes::Code* code = codes->find(peer);
         return code != nullptr && code->live();
     };
+    options.blocked = [raw = node.get()](const FeedId& peer) {
+        return raw->friends_->now()->blocked(peer);
+    };
     node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->feeds_, log,
                                            std::move(options));
+    node->friends_->observe(*node->peers_);
 
     node->add_methods();
     if (auto written = node->write_manifest(); !written) return std::move(written).error();
@@ -128,7 +133,7 @@ void Node::add_methods() {
     server_services_.reset(new ServerServices{settings_, keys_.id, *peers_});
     add_server_methods(router_, *server_services_);
     raw_services_.reset(new RawServices{pool_, readable_, *writer_, *feeds_, *reading_});
-    log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_});
+    log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_, *friends_});
     add_log_methods(router_, *log_services_);
     add_raw_methods(router_, *raw_services_);
     links_services_.reset(new LinksServices{pool_, readable_, *writer_, *reading_});
@@ -139,6 +144,8 @@ void Node::add_methods() {
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
                                               *writer_, *reading_});
     add_delete_methods(router_, *delete_services_);
+    friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
+    add_friend_methods(router_, *friend_services_);
     add_blob_methods(router_, *blobs_);
     add_invites();
     add_help_methods(router_);
@@ -148,7 +155,7 @@ void Node::add_methods() {
 }
 
 void Node::add_invites() {
-    auto follows = [this](FeedId feed) { return we_follow(*reading_, keys_.id, feed); };
+    auto follows = [this](FeedId feed) { return we_follow(*friends_, keys_.id, feed); };
     auto accepted = [this](const std::string& address) {
         if (auto target = net::dial_target(address)) {
             if (auto* tcp = std::get_if<net::NetTarget>(&*target)) peers_->dial(std::move(*tcp));
@@ -178,12 +185,22 @@ Result<void> Node::open_index() {
     if (!finished) return std::move(finished).error();
     if (*finished) {
         log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
+        if (auto ok = files_.remove(contacts_path(settings_)); !ok) return ok;
         return view_->clear(entries_->generation());
     }
     auto settled = flume::settle(*view_, *entries_);
     if (!settled) return std::move(settled).error();
     if (*settled) log_.notice("index", "the index does not fit the log and is made anew");
     return {};
+}
+
+void Node::make_friends() {
+    Friends::Options options;
+    options.view.path = contacts_path(settings_);
+    options.view.own = keys_.id;
+    options.view.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
+    options.hops_max = hops_max(settings_.all);
+    friends_ = std::make_unique<Friends>(loop_, pool_, entries_, log_, std::move(options));
 }
 
 Result<void> Node::open_blobs() {
@@ -261,6 +278,7 @@ io::Async<void> Node::index() {
     }
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
+    befriending_ = befriend();
     co_return {};
 }
 
@@ -270,6 +288,12 @@ Result<void> Node::tell_js(const std::vector<flume::FeedState>& states) {
     auto upto = view_->covered().upto;
     if (!upto || !ends_deleted(states, *journal_, {})) return {};
     return write_js_last(files_, settings_.folder, states, *upto);
+}
+
+io::Task<void> Node::befriend() {
+    auto loading = friends_->load(*writer_);
+    auto loaded = co_await loading;
+    if (!loaded) log_.error("friends", loaded.error().what);
 }
 
 void Node::batch_done(const Batch& batch) {

@@ -19,6 +19,8 @@
 #include "sbot/data_folder.h"
 #include "sbot/delete_methods.h"
 #include "sbot/feeds.h"
+#include "sbot/friend_methods.h"
+#include "sbot/friends.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
 #include "sbot/links_methods.h"
@@ -48,7 +50,8 @@ class Node {
         return address_in(settings_, keys_.id, scope);
     }
 
-    /// Brings the index up to date, then serves. Ends with an error if the index cannot be made.
+    /// Brings the index up to date, then serves, and sets out to read who follows whom. Ends with
+    /// an error if the index cannot be made.
     io::Async<void> index();
 
     /// Hangs up, and writes what was accepted.
@@ -62,6 +65,8 @@ class Node {
     Result<void> open_index();
     Result<void> open_blobs();
     Result<void> tell_js(const std::vector<flume::FeedState>& states);
+    void make_friends();
+    io::Task<void> befriend();
     void add_methods();
     void add_invites();
     io::Async<void> listen();
@@ -85,6 +90,7 @@ class Node {
     std::shared_ptr<const Entries> readable_;
     io::Pool pool_;
 
+    std::unique_ptr<Friends> friends_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Feeds> feeds_;
     std::unique_ptr<Reading> reading_;
@@ -100,9 +106,11 @@ class Node {
     std::unique_ptr<LinksServices> links_services_;
     std::unique_ptr<StatusServices> status_services_;
     std::unique_ptr<DeleteServices> delete_services_;
+    std::unique_ptr<FriendServices> friend_services_;
     std::unique_ptr<ServerServices> server_services_;
     std::unique_ptr<InviteServices> invite_services_;
     std::unique_ptr<Peers> peers_;
+    io::Task<void> befriending_;
 };
 
 }  // namespace sbot::app

@@ -103,8 +103,9 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
     {
         Counted shaking(handshakes_);
         auto decide = [this](const FeedId& peer) {
-            return caller_of(peer).rights == muxrpc::Rights::local ||
-                   strangers() < limits::peers_max;
+            if (caller_of(peer).rights == muxrpc::Rights::local) return true;
+            if (options_.blocked && options_.blocked(peer)) return false;
+            return strangers() < limits::peers_max;
         };
         auto receiving = net::receive(loop_, identity_, std::move(socket), std::move(decide),
                                       options_.handshake_ms);
@@ -175,6 +176,25 @@ io::Task<void> Peers::replicate(Connection& connection) {
 void Peers::request(const FeedId& feed, bool wanted) {
     if (!wants_.set(feed, wanted)) return;
     for (Connection* connection : connections_) connection->replicate();
+}
+
+void Peers::hops_changed(std::span<const friends::HopsChange> changes) {
+    bool different = false;
+    for (const friends::HopsChange& change : changes) {
+        if (change.blocked()) hang_up(change.feed);
+        different |= wants_.set(change.feed, change.wanted());
+    }
+    if (!different) return;
+    for (Connection* connection : connections_) connection->replicate();
+}
+
+void Peers::hang_up(const FeedId& peer) {
+    std::string id = peer.text();
+    for (Connection* connection : connections_) {
+        if (connection->is_peer() && connection->session.caller().id == id) {
+            connection->session.close();
+        }
+    }
 }
 
 io::Task<void> Peers::close() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/logger.h"
+#include "friends/snapshot.h"
 #include "io/net.h"
 #include "io/task_group.h"
 #include "muxrpc/session.h"
@@ -18,7 +19,7 @@ namespace sbot::app {
 
 /// Everybody we are connected with: listens, dials, shakes hands, runs a session for each, and
 /// keeps wanted feeds coming from those that are peers. Loop thread.
-class Peers {
+class Peers final : public friends::HopsObserver {
  public:
     struct Options {
         FeedId own;
@@ -26,11 +27,13 @@ class Peers {
         std::uint64_t handshake_ms = limits::handshake_ms_default;
         /// Whether a key is that of an invite code which may still be used.
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
+        /// Whom we do not let in; may be empty.
+        std::function<bool(const FeedId&)> blocked{};
     };
 
     Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router& router,
           replication::Intake& intake, base::Logger& log, Options options);
-    ~Peers();
+    ~Peers() override;
 
     /// Takes over a listening socket: net~shs, or the unix socket, whose callers have all rights.
     void serve(std::unique_ptr<io::Listener> listener);
@@ -43,6 +46,10 @@ class Peers {
 
     /// Wants or stops wanting a feed, from all present and future peers.
     void request(const FeedId& feed, bool wanted);
+    /// Hangs up on whom we block, wants who is near and nobody who is not any more.
+    void hops_changed(std::span<const friends::HopsChange> changes) override;
+    /// Ends all connections with a peer.
+    void hang_up(const FeedId& peer);
 
     /// Says goodbye to all and returns when they are gone, or after a while.
     io::Task<void> close();

@@ -6,6 +6,18 @@
 #include "flume/deletion.h"
 
 namespace sbot::app {
+
+/// A follower as the lane knows it; nobody else looks into it.
+struct Followed {
+    Follower what;
+    bool level = false;   // has caught up: takes part in batches
+    bool behind = false;  // missed something since
+
+    /// Takes in a batch that has just been stored.
+    Follower::Then feed(const flume::Log& log, std::span<const flume::Entry> entries);
+    Follower::Then retract(std::span<const flume::Entry> entries);
+};
+
 namespace {
 
 // Entries indexed in one job of the lane: some 10 ms.
@@ -15,6 +27,7 @@ struct Outcome {
     bool stored = false;
     std::optional<Error> failed;
     std::optional<flume::Offset> indexed;
+    std::vector<Follower::Then> then;
 };
 
 struct Indexed {
@@ -22,13 +35,13 @@ struct Indexed {
     flume::Progress progress;
 };
 
-Result<Indexed> index_some(const flume::Log& log, flume::CoreView& view) {
+Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
     auto progress = flume::catch_up(view, log, catch_up_entries);
     if (!progress) return std::move(progress).error();
     return Indexed{view.covered().upto, *progress};
 }
 
-Result<void> index_all(const flume::Log& log, flume::CoreView& view) {
+Result<void> index_all(const flume::Log& log, flume::View& view) {
     while (true) {
         auto indexed = index_some(log, view);
         if (!indexed) return std::move(indexed).error();
@@ -36,8 +49,24 @@ Result<void> index_all(const flume::Log& log, flume::CoreView& view) {
     }
 }
 
-Outcome store(flume::Log& log, flume::CoreView& view, std::shared_ptr<const Batch> batch,
-              bool index_behind) {
+}  // namespace
+
+Follower::Then Followed::feed(const flume::Log& log, std::span<const flume::Entry> entries) {
+    if (!level) return {};
+    auto fed = behind ? index_all(log, *what.view) : what.view->apply(entries, flume::Place::next);
+    behind = !fed;
+    return what.fed(std::move(fed), true);
+}
+
+Follower::Then Followed::retract(std::span<const flume::Entry> entries) {
+    return what.fed(what.view->retract(entries), level);
+}
+
+namespace {
+
+/// `followed` is a list of the lane's own: the loop's may grow meanwhile.
+Outcome store(flume::Log& log, flume::CoreView& view, std::vector<Followed*> followed,
+              std::shared_ptr<const Batch> batch, bool index_behind) {
     Outcome outcome;
     std::vector<ByteView> texts;
     texts.reserve(batch->records.size());
@@ -52,15 +81,11 @@ Outcome store(flume::Log& log, flume::CoreView& view, std::shared_ptr<const Batc
         return outcome;
     }
     outcome.stored = true;
-    Result<void> indexed;
-    if (index_behind) {
-        indexed = index_all(log, view);
-    } else {
-        std::vector<flume::Entry> entries;
-        entries.reserve(texts.size());
-        for (std::size_t i = 0; i < texts.size(); ++i) entries.push_back({(*offsets)[i], texts[i]});
-        indexed = view.apply(entries, flume::Place::next);
-    }
+    std::vector<flume::Entry> entries;
+    entries.reserve(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) entries.push_back({(*offsets)[i], texts[i]});
+    auto indexed = index_behind ? index_all(log, view) : view.apply(entries, flume::Place::next);
+    for (Followed* each : followed) outcome.then.push_back(each->feed(log, entries));
     if (!indexed) {
         outcome.failed = std::move(indexed).error().in("stored, but the index cannot be written");
     }
@@ -68,8 +93,61 @@ Outcome store(flume::Log& log, flume::CoreView& view, std::shared_ptr<const Batc
     return outcome;
 }
 
-Result<void> clear(const flume::Log& log, flume::CoreView& view) {
-    return view.clear(log.generation());
+struct Lead {
+    Result<bool> level;
+    Follower::Then then;
+};
+
+/// The next step of a view that catches up; from the last one on it takes part in batches.
+Lead lead_on(const flume::Log& log, Followed& followed) {
+    flume::View& view = *followed.what.view;
+    auto indexed = index_some(log, view);
+    if (!indexed && indexed.error().code == Errc::corrupt) {
+        auto cleared = view.clear(log.generation());
+        indexed = cleared ? index_some(log, view) : Result<Indexed>(std::move(cleared).error());
+    }
+    if (!indexed) return {std::move(indexed).error(), {}};
+    followed.level = indexed->progress.level;
+    followed.behind = false;
+    return {indexed->progress.level, followed.what.fed({}, followed.level)};
+}
+
+Result<void> clear(const flume::Log& log, flume::CoreView& view, std::vector<Followed*> followed) {
+    if (auto ok = view.clear(log.generation()); !ok) return ok;
+    for (Followed* each : followed) {
+        each->level = false;
+        if (auto ok = each->what.view->clear(log.generation()); !ok) return ok;
+    }
+    return {};
+}
+
+struct Erased {
+    Result<void> done;
+    std::vector<Follower::Then> then;
+};
+
+Erased erase_all(flume::Log& log, flume::CoreView& view, std::vector<Followed*> followed,
+                 flume::Journal& journal, std::vector<flume::Offset> offsets,
+                 flume::BeforeErasing before) {
+    Erased erased;
+    auto retract = [&](std::span<const flume::Entry> entries) {
+        for (Followed* each : followed) erased.then.push_back(each->retract(entries));
+    };
+    erased.done = flume::erase(log, view, journal, std::move(offsets), std::move(before), retract);
+    return erased;
+}
+
+template <typename Owned>
+auto pointers(const std::vector<Owned>& owned) {
+    std::vector<decltype(owned.front().get())> all;
+    for (const Owned& each : owned) all.push_back(each.get());
+    return all;
+}
+
+void do_all(const std::vector<Follower::Then>& then) {
+    for (const Follower::Then& each : then) {
+        if (each) each();
+    }
 }
 
 }  // namespace
@@ -78,6 +156,8 @@ Writer::Writer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnDone on
     : loop_(loop), log_(log), view_(view), on_done_(std::move(on_done)), lane_(loop, "log writer") {
     runner_ = run();
 }
+
+Writer::~Writer() = default;
 
 io::Async<flume::Damage> Writer::catch_up() {
     flume::Damage damage;
@@ -94,9 +174,25 @@ io::Async<flume::Damage> Writer::catch_up() {
     }
 }
 
+io::Async<void> Writer::follow(Follower follower) {
+    followed_.push_back(std::make_unique<Followed>(Followed{std::move(follower)}));
+    auto leading = lead(*followed_.back());
+    co_return co_await leading;
+}
+
+io::Async<void> Writer::lead(Followed& followed) {
+    while (true) {
+        auto leading = lane_.run(&lead_on, std::cref(log_), std::ref(followed));
+        Lead step = co_await leading;
+        if (step.then) step.then();
+        if (!step.level) co_return std::move(step.level).error().in(followed.what.view->name());
+        if (*step.level) co_return {};
+    }
+}
+
 io::Async<void> Writer::rebuild() {
     rebuilding_ = true;  // whatever is stored from here on brings the index up by itself
-    auto clearing = lane_.run(&clear, std::cref(log_), std::ref(view_));
+    auto clearing = lane_.run(&clear, std::cref(log_), std::ref(view_), pointers(followed_));
     auto cleared = co_await clearing;
     if (!cleared) co_return std::move(cleared).error().in("index");
     indexed_.reset();
@@ -104,14 +200,21 @@ io::Async<void> Writer::rebuild() {
     auto done = co_await indexing;
     if (!done) co_return std::move(done).error();
     rebuilding_ = false;
+    for (std::size_t i = 0; i < followed_.size(); ++i) {
+        auto leading = lead(*followed_[i]);
+        auto led = co_await leading;
+        if (!led) co_return std::move(led).error();
+    }
     co_return {};
 }
 
 io::Async<void> Writer::erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
                               flume::BeforeErasing before) {
-    auto erasing = lane_.run(&flume::erase, std::ref(log_), std::ref(view_), std::ref(journal),
-                             std::move(offsets), std::move(before));
-    co_return co_await erasing;
+    auto erasing = lane_.run(&erase_all, std::ref(log_), std::ref(view_), pointers(followed_),
+                             std::ref(journal), std::move(offsets), std::move(before));
+    Erased erased = co_await erasing;
+    do_all(erased.then);
+    co_return std::move(erased.done);
 }
 
 std::shared_ptr<Batch> Writer::write(Record record) {
@@ -144,9 +247,10 @@ io::Task<void> Writer::run() {
         }
         writing_ = std::exchange(next_, nullptr);
         auto storing =
-            lane_.run(&store, std::ref(log_), std::ref(view_),
+            lane_.run(&store, std::ref(log_), std::ref(view_), pointers(followed_),
                       std::shared_ptr<const Batch>(writing_), index_behind_ || rebuilding_);
         Outcome outcome = co_await storing;
+        do_all(outcome.then);
         if (outcome.indexed) indexed_ = outcome.indexed;
         writing_->stored = outcome.stored;
         writing_->failed = std::move(outcome.failed);

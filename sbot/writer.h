@@ -33,6 +33,18 @@ struct Batch {
     bool stored = false;          ///< in the log and on the disk, whatever happened after that
 };
 
+/// A view that is fed behind the index, on the same lane, and whoever works with what is in it.
+struct Follower {
+    /// What is to be done on the loop thread; may be empty.
+    using Then = std::function<void()>;
+
+    flume::View* view = nullptr;
+    /// Called on the lane whenever the view was fed, with what came of it and whether it holds all
+    /// of the log now. What it gives is done before anybody hears that the batch is stored.
+    std::function<Then(Result<void> fed, bool level)> fed;
+};
+struct Followed;
+
 /// The one writer of log and index (docs/durability.md). Records come from the loop thread; all
 /// that arrive while a batch is being written make up the next one, so one fdatasync serves all
 /// who wait. Loop thread.
@@ -42,10 +54,15 @@ class Writer {
     using OnDone = std::function<void(const Batch&)>;
 
     Writer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnDone on_done);
+    ~Writer();
 
     /// Brings the index up to the log's end, in chunks; `write` may be called after that. Gives
     /// what had to be passed over in the part that was read.
     io::Async<flume::Damage> catch_up();
+
+    /// Brings one more view up to the log's end, in chunks between the batches, and feeds it from
+    /// then on. A failing index stops nothing here, nor the other way round. Both outlive this.
+    io::Async<void> follow(Follower follower);
 
     /// Empties the index and makes it again from the log; what is written meanwhile goes in too.
     io::Async<void> rebuild();
@@ -67,6 +84,7 @@ class Writer {
 
  private:
     io::Task<void> run();
+    io::Async<void> lead(Followed& followed);
     void finish(Batch& batch);
 
     io::Loop& loop_;
@@ -80,6 +98,7 @@ class Writer {
     bool index_behind_ = false;
     bool rebuilding_ = false;
     std::optional<flume::Offset> indexed_;
+    std::vector<std::unique_ptr<Followed>> followed_;  // the list is the loop's
     io::Lane lane_;
     io::Task<void> runner_;
 };
