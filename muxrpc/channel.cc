@@ -72,8 +72,10 @@ AsyncReply<void> Channel::send(Body item) {
         co_return RemoteError{std::string(connection_gone)};
     }
     // The reference takes every packet without a body for the goodbye.
-    if (item.data.empty() && item.encoding == Encoding::binary) co_return {};
-    if (item.data.empty()) item = Body::json("\"\"");
+    if (item.data.empty() && !item.even_empty) {
+        if (item.encoding == Encoding::binary) co_return {};
+        item = Body::json("\"\"");
+    }
     session_->send(-number_, true, false, item.encoding, item.data);
     while (session_ != nullptr && !out_ended_ && session_->unsent() > limits::send_high_bytes) {
         writable_.reset();

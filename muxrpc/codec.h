@@ -17,6 +17,9 @@ enum class Encoding : std::uint8_t { binary = 0, utf8 = 1, json = 2 };
 struct Body {
     Encoding encoding = Encoding::binary;
     Bytes data;
+    /// Whether an item without bytes is sent. The reference's client takes it for the goodbye, so
+    /// this is only for where the reference's server sends it too.
+    bool even_empty = false;
 
     static Body json(std::string_view text) { return {Encoding::json, base::to_bytes(text)}; }
     static Body utf8(std::string_view text) { return {Encoding::utf8, base::to_bytes(text)}; }

@@ -83,6 +83,8 @@ AsyncReply<Body> has(BlobKeeper& blobs, Request request) {
         json::Value wrong = what.error();
         co_return RemoteError{"invalid id:" + (wrong.exists() ? quoted(wrong) : "null")};
     }
+    // The reference never answers this.
+    if (what->ids.empty()) co_return RemoteError{"invalid id: the list is empty"};
     auto finding = blobs.find(what->ids);
     auto found = co_await finding;
     if (!found) co_return no_blob();
@@ -144,12 +146,21 @@ AsyncReply<Body> remove(BlobKeeper& blobs, Request request) {
 /// Which part of which blob, and what the blob must be like.
 struct Wanted {
     BlobId id;
-    bool plain = false;  ///< asked for by its id alone
+    bool plain = false;    ///< asked for by its id alone
+    bool nothing = false;  ///< a slice that ends where it begins
     double from = 0;
     double upto = INFINITY;
     json::Value size;       ///< its exact size, if set
     double max = INFINITY;  ///< its greatest size
 };
+
+/// What the reference sends for a slice that ends where it begins. Its own client takes it for the
+/// goodbye and hangs up; others see an item of no bytes.
+Body an_empty_item() {
+    Body item;
+    item.even_empty = true;
+    return item;
+}
 
 /// The bytes of a blob, a part at a time; between parts nothing is held.
 class BlobSource final : public muxrpc::Source {
@@ -164,6 +175,7 @@ class BlobSource final : public muxrpc::Source {
             auto wrong = co_await checking;
             if (wrong) co_return std::move(*wrong);
             checked_ = true;
+            if (wanted_.nothing) co_return std::optional(an_empty_item());
         }
         if (at_ >= end_) co_return std::optional<Body>();
         std::size_t count = std::min<std::uint64_t>(end_ - at_, limits::blob_part_bytes);
@@ -250,6 +262,7 @@ SourceReply get_slice(BlobKeeper& blobs, Request request) {
     blob->from = given["start"].number(0);
     // As in the reference, where 0 counts as not given.
     if (given["end"].truthy()) blob->upto = given["end"].number();
+    blob->nothing = blob->from == blob->upto;
     return SourceReply(std::make_unique<BlobSource>(blobs, std::move(request), std::move(*blob)));
 }
 

@@ -54,6 +54,15 @@ TEST_F(OneSession, never_sends_an_empty_body) {
     EXPECT_EQ(peer->next(), R"(-1 "")");
 }
 
+TEST_F(OneSession, sends_an_empty_item_only_where_that_is_asked_for) {
+    start();
+    peer->open(1, R"({"name":["empty"],"args":[false],"type":"source"})");
+    EXPECT_EQ(peer->next(), "-1 stream end true");
+    peer->open(2, R"({"name":["empty"],"args":[true],"type":"source"})");
+    EXPECT_EQ(peer->next(), "-2 stream ");
+    EXPECT_EQ(peer->next(), "-2 stream end true");
+}
+
 TEST_F(OneSession, refuses_with_the_words_of_the_reference) {
     start();
     const std::pair<const char*, const char*> calls[] = {

@@ -29,6 +29,21 @@ class Count final : public Source {
     bool fails_;
 };
 
+/// An item of no bytes, of the kind that is sent nevertheless or of the usual one.
+class Empty final : public Source {
+ public:
+    explicit Empty(bool even_empty) : even_empty_(even_empty) {}
+    AsyncReply<std::optional<Body>> next() override {
+        if (std::exchange(given_, true)) co_return std::optional<Body>();
+        Body item;
+        item.even_empty = even_empty_;
+        co_return std::optional(std::move(item));
+    }
+
+ private:
+    bool even_empty_, given_ = false;
+};
+
 /// Nothing until the gate opens.
 class Live final : public Source {
  public:
@@ -118,6 +133,9 @@ Methods::Methods() {
     router.source("count.up", Allow::peer, [](Request request) {
         bool fails = request.arg(1).is_true();
         return SourceReply(std::make_unique<Count>(request.arg(0).number(), fails));
+    });
+    router.source("empty", Allow::peer, [](Request request) {
+        return SourceReply(std::make_unique<Empty>(request.arg(0).is_true()));
     });
     router.source("live", Allow::peer,
                   [this](Request) { return SourceReply(std::make_unique<Live>(*this)); });
