@@ -15,6 +15,9 @@ inline constexpr std::size_t box_body_bytes_max = 4096;
 /// Connections that have not finished their handshake, and those that have.
 inline constexpr std::size_t handshakes_max = 128;
 inline constexpr std::size_t peers_max = 400;
+/// A peer without a word for this long is gone (`timers.inactivity` overrides it): twice the time
+/// between two pings.
+inline constexpr std::uint64_t inactivity_ms_default = 600000;
 
 /// A host name: what DNS allows.
 inline constexpr std::size_t host_bytes_max = 253;
@@ -125,6 +128,16 @@ inline constexpr std::size_t read_keys_max = 512;
 inline constexpr std::size_t kept_states_bytes_max = std::size_t{64} << 20;
 /// Links being sorted for one call; beyond, SQLite uses a temporary file.
 inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
+
+// --- peer table
+/// Servers known, about 1.5 KB each; there are some hundred pubs, and anybody can announce more.
+inline constexpr std::size_t peers_known_max = 5000;
+/// An address text: one of each kind take some hundred.
+inline constexpr std::size_t peer_address_bytes_max = 1024;
+/// `gossip.json` and `conn.json`.
+inline constexpr std::size_t peer_files_bytes_max = std::size_t{32} << 20;
+/// Changes of the table that a reader of `gossip.changes` may fall behind before it is dropped.
+inline constexpr std::size_t peer_news_max = 1000;
 
 // --- invites
 /// Codes that are remembered, 200 bytes each and as many on the disk; spent ones make room.

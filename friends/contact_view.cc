@@ -238,6 +238,14 @@ Result<void> ContactView::write_progress(const flume::Coverage& coverage) {
 
 Result<void> ContactView::retract(std::span<const flume::Entry> entries) {
     if (!statements_) return error(Errc::corrupt, "contact view: could not be cleared");
+    // On the disk before anything happens to the log.
+    if (auto ok = database_->run("PRAGMA synchronous=FULL"); !ok) return ok;
+    auto retracted = retract_durably(entries);
+    auto ok = database_->run("PRAGMA synchronous=NORMAL");
+    return retracted ? ok : retracted;
+}
+
+Result<void> ContactView::retract_durably(std::span<const flume::Entry> entries) {
     auto transaction = sqlite::Transaction::begin(*database_);
     if (!transaction) return std::move(transaction).error();
     std::int64_t gone = 0;

@@ -37,6 +37,7 @@ class ContactView final : public flume::View {
     int version() const override { return 1; }
     flume::Coverage covered() const override { return covered_; }
     Result<void> apply(std::span<const flume::Entry> batch, flume::Place place) override;
+    /// Looks at offsets alone.
     Result<void> retract(std::span<const flume::Entry> entries) override;
     Result<void> clear(std::uint64_t generation) override;
 
@@ -60,6 +61,7 @@ class ContactView final : public flume::View {
     Result<void> store(std::span<const Found> found, const flume::Coverage& after);
     Result<FeedIndex> index_of(const FeedId& feed);
     Result<void> write_progress(const flume::Coverage& coverage);
+    Result<void> retract_durably(std::span<const flume::Entry> entries);
     Result<News> read_all();
 
     Options options_;

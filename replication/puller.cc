@@ -28,8 +28,14 @@ void Puller::update(const Wants& wants) {
         bool wanted = wants.feeds().count(at->first) > 0;
         at = wanted ? std::next(at) : running_.erase(at);
     }
-    for (const FeedId& feed : wants.feeds()) {
-        if (running_.count(feed) == 0) running_.emplace(feed, pull(feed));
+    for (const FeedId& feed : wants.feeds()) update(feed, true);
+}
+
+void Puller::update(const FeedId& feed, bool wanted) {
+    if (!wanted) {
+        running_.erase(feed);
+    } else if (running_.count(feed) == 0) {
+        running_.emplace(feed, pull(feed));
     }
 }
 

@@ -39,6 +39,8 @@ class Puller {
 
     /// Makes the open streams those of `wants`: opens what is missing, drops what is not wanted.
     void update(const Wants& wants);
+    /// The same for one feed that is now wanted or not any more.
+    void update(const FeedId& feed, bool wanted);
     std::size_t count() const { return running_.size(); }
 
  private:

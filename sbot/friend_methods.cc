@@ -119,7 +119,9 @@ AsyncReply<std::optional<Relation>> edge_between(FriendServices& services, Reque
                               "TypeError"};
     }
     auto making = services.friends.fresh();
-    Snapshot now = co_await making;
+    auto made = co_await making;
+    if (!made) co_return remote(made.error());
+    Snapshot now = std::move(*made);
     auto from = FeedId::parse(given["source"].string());
     auto to = FeedId::parse(given["dest"].string());
     if (!from || !to) co_return std::optional<Relation>();
@@ -143,7 +145,9 @@ AsyncReply<Body> is_blocking(FriendServices& services, Request request) {
 
 AsyncReply<Body> hops(FriendServices& services, Request request) {
     auto making = services.friends.fresh();
-    Snapshot now = co_await making;
+    auto made = co_await making;
+    if (!made) co_return remote(made.error());
+    Snapshot now = std::move(*made);
     json::Value options = request.arg(0);
     friends::HopsQuery query;
     query.own_max = query.max = now->hops_max();
@@ -174,7 +178,9 @@ AsyncReply<Body> hops(FriendServices& services, Request request) {
 
 AsyncReply<Body> get(FriendServices& services, Request request) {
     auto making = services.friends.fresh();
-    Snapshot now = co_await making;
+    auto made = co_await making;
+    if (!made) co_return remote(made.error());
+    Snapshot now = std::move(*made);
     json::Value source = request.arg(0)["source"], dest = request.arg(0)["dest"];
     std::string from(source.string()), to(dest.string());
     io::Task<std::string> writing;
@@ -283,7 +289,9 @@ class HopStream final : public Source {
     AsyncReply<std::optional<Body>> next() override {
         if (!given_) {
             auto making = services_.friends.fresh();
-            given_ = co_await making;
+            auto made = co_await making;
+            if (!made) co_return remote(made.error());
+            given_ = std::move(*made);
             if (old_) {
                 auto writing = services_.pool.run(&first_items, given_, form_);
                 items_ = co_await writing;
@@ -322,8 +330,9 @@ class EdgeStream final : public Source {
     AsyncReply<std::optional<Body>> next() override {
         if (!edges_) {
             auto making = services_.friends.fresh();
-            Snapshot now = co_await making;
-            now = services_.friends.now();
+            auto made = co_await making;
+            if (!made) co_return remote(made.error());
+            Snapshot now = services_.friends.now();
             edges_ = std::make_unique<Friends::Edges>(services_.friends);
             auto writing = services_.pool.run(&graph_text, now);
             std::string text = co_await writing;

@@ -14,7 +14,7 @@ constexpr std::size_t edges_at_once = 2000;
 // Of a core's time, while messages keep coming: a twentieth.
 constexpr std::uint64_t rest_factor = 20, rest_ms_max = 1000;
 // Changes that observers hear of in one turn of the loop: well below a millisecond.
-constexpr std::size_t changes_at_once = 256;
+constexpr std::size_t changes_at_once = 64;
 
 io::Async<void> wait_for(io::Event& event) {
     co_await event.wait();
@@ -60,6 +60,17 @@ Friends::Friends(io::Loop& loop, io::Pool& pool, std::shared_ptr<const flume::Lo
 Friends::~Friends() = default;
 
 io::Async<void> Friends::load(Writer& writer) {
+    auto opening = open_and_follow(writer);
+    auto opened = co_await opening;
+    if (!opened) {
+        failed_ = opened.error();
+        changed_.set();
+        changed_.reset();
+    }
+    co_return std::move(opened);
+}
+
+io::Async<void> Friends::open_and_follow(Writer& writer) {
     auto opening = pool_.run(&open_view, log_, options_.view);
     Opened opened = co_await opening;
     if (!opened.view) co_return std::move(opened.view).error().in("contacts");
@@ -75,7 +86,8 @@ io::Async<void> Friends::load(Writer& writer) {
     auto followed = co_await following;
     if (!followed) co_return std::move(followed).error();
     auto making = fresh();
-    co_await making;
+    auto made = co_await making;
+    if (!made) co_return std::move(made).error();
     co_return {};
 }
 
@@ -163,11 +175,14 @@ void Friends::advance(Made made) {
     changed_.reset();
 }
 
-io::Task<Friends::Snapshot> Friends::fresh() {
+io::Async<Friends::Snapshot> Friends::fresh() {
     std::uint64_t wanted = heard_;
     Counted waiting(waiting_);
     hurry_.set();
-    while (included_ == 0 || included_ < wanted) co_await changed_.wait();
+    while (included_ == 0 || included_ < wanted) {
+        if (failed_) co_return *failed_;
+        co_await changed_.wait();
+    }
     co_return now_;
 }
 

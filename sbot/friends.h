@@ -38,8 +38,9 @@ class Friends {
     io::Async<void> load(Writer& writer);
 
     const Snapshot& now() const { return now_; }
-    /// With everything that was stored when it was called; waits for `load`.
-    io::Task<Snapshot> fresh();
+    /// With everything that was stored when it was called; waits for `load`. Errors: why that
+    /// failed.
+    io::Async<Snapshot> fresh();
     /// Set for a moment whenever there is another snapshot.
     io::Event& changed() { return changed_; }
 
@@ -81,6 +82,7 @@ class Friends {
     Follower::Then fed(Result<void> result, bool level);
     void tell(Result<friends::News> news, bool level);
     bool small() const;
+    io::Async<void> open_and_follow(Writer& writer);
     io::Task<void> run();
     io::Task<void> rest(std::uint64_t rest_ms);
     void advance(Made made);
@@ -100,6 +102,7 @@ class Friends {
     std::uint64_t heard_ = 0;     // how often news came
     std::uint64_t included_ = 0;  // how much of that is in `now_`; 0 before `load`
     std::size_t waiting_ = 0;     // for a fresh one
+    std::optional<Error> failed_;
     io::Event something_, hurry_, changed_, untold_;
     std::set<Edges*> edges_;
     std::vector<friends::HopsObserver*> observers_;

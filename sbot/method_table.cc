@@ -124,6 +124,13 @@ constexpr MethodArgument auth_request[] = {
     {"request", "object", "what the reference's oldest clients send", true}};
 
 constexpr MethodArgument a_peer[] = {an_address};
+constexpr MethodArgument add_peer[] = {
+    an_address, {"source", "string", "where it is known from: manual, seed, friends, …"}};
+constexpr MethodArgument peer_id[] = {{"id", "FeedId", "the server's id", false}};
+constexpr MethodArgument conn_peer[] = {
+    an_address, {"data", "object", "what to remember of it: type, autoconnect, …"}};
+constexpr MethodArgument gossip_type[] = {
+    {"type", "string", "global, local, seed or friends", true, "\"global\""}};
 constexpr MethodArgument ping[] = {
     {"timeout", "number", "milliseconds between two pings", true, "300000"}};
 constexpr MethodArgument replicate_feed[] = {
@@ -210,10 +217,39 @@ constexpr MethodEntry table[] = {
     {"multiserver.parse", sync, Allow::local, "take addresses apart", address_text},
     {"multiserver.help", sync, Allow::local, "the methods of this group"},
 
+    {"gossip.peers", sync, Allow::local, "the servers that are known, and their state"},
+    {"gossip.add", sync, Allow::local, "add a server to the table", add_peer},
+    {"gossip.remove", sync, Allow::local, "forget a server", peer_id},
+    {"gossip.get", sync, Allow::local, "what is known of a server", peer_id},
     {"gossip.connect", async, Allow::local, "connect to a peer", a_peer},
+    {"gossip.disconnect", async, Allow::local, "end all connections with a peer", peer_id},
+    {"gossip.changes", source, Allow::local, "servers found and lost, connections made and ended"},
+    {"gossip.reconnect", sync, Allow::local, "end all connections and begin anew"},
+    {"gossip.enable", sync, Allow::local, "dial servers of a kind", gossip_type},
+    {"gossip.disable", sync, Allow::local, "dial no servers of a kind", gossip_type},
     {"gossip.ping", duplex, Allow::peer, "tell each other the time, to see if the peer lives",
      ping},
     {"gossip.help", sync, Allow::local, "the methods of this group"},
+
+    {"conn.connect", async, Allow::local, "connect to a peer", conn_peer},
+    {"conn.disconnect", async, Allow::local, "end all connections with a peer", a_peer},
+    {"conn.peers", source, Allow::local, "who is connected: a list, again at each change"},
+    {"conn.stagedPeers", source, Allow::local,
+     "who was found and is not remembered: a list, again at each change"},
+    {"conn.dbPeers", sync, Allow::local, "the servers that are remembered"},
+    {"conn.remember", sync, Allow::local, "remember a server", conn_peer},
+    {"conn.forget", sync, Allow::local, "forget a server", a_peer},
+    {"conn.stage", sync, Allow::local, "offer a server to the scheduler", conn_peer},
+    {"conn.unstage", sync, Allow::local, "take that back", a_peer},
+    {"conn.start", sync, Allow::local, "let the scheduler dial"},
+    {"conn.stop", sync, Allow::local, "end all connections, and let the scheduler dial no more"},
+    {"conn.ping", duplex, Allow::peer, "tell each other the time, to see if the peer lives", ping},
+    {"conn.help", sync, Allow::local, "the methods of this group"},
+
+    {"connScheduler.start", sync, Allow::local, "let the scheduler dial"},
+    {"connScheduler.stop", sync, Allow::local,
+     "end all connections, and let the scheduler dial no more"},
+    {"connScheduler.help", sync, Allow::local, "the methods of this group"},
 
     {"replicate.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
     {"replicate.help", sync, Allow::local, "the methods of this group"},
@@ -252,6 +288,8 @@ constexpr MethodGroup groups[] = {
     {"", "an append-only log of signed messages, its feeds and their replication"},
     {"multiserver", "addresses that this server listens on"},
     {"gossip", "connections to peers"},
+    {"conn", "connections to peers, as newer applications ask for them"},
+    {"connScheduler", "whether peers are dialled by themselves"},
     {"replicate", "which feeds to fetch"},
     {"invite", "codes by which a pub follows a guest"},
     {"friends", "who follows and blocks whom, and how far everybody is"},

@@ -28,6 +28,15 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     return json::compact(opened->plain.root());
 }
 
+/// `timers.inactivity`: 0 is the default, negative never.
+std::uint64_t inactivity_of(const Settings& settings) {
+    const base::Tree& given = settings.all.at("timers.inactivity");
+    double limit_ms = given.is_text() ? base::to_number(given.text()) : given.number();
+    if (limit_ms < 0) return 0;
+    bool usable = limit_ms >= 1 && limit_ms < 1e12;
+    return usable ? static_cast<std::uint64_t>(limit_ms) : limits::inactivity_ms_default;
+}
+
 std::string contacts_path(const Settings& settings) {
     return settings.folder + "/flume/contacts.sqlite";
 }
@@ -35,7 +44,7 @@ std::string contacts_path(const Settings& settings) {
 io::Task<bool> we_follow(Friends& friends, FeedId own, FeedId feed) {
     auto asking = friends.fresh();
     auto now = co_await asking;
-    co_return now->graph().between(own, feed) == friends::Relation::follow;
+    co_return now && (*now)->graph().between(own, feed) == friends::Relation::follow;
 }
 
 /// How far the map of hops goes. As in the reference, 0 counts as not set.
@@ -110,6 +119,7 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     options.own = node->keys_.id;
     options.masters = node->settings_.masters;
     options.handshake_ms = node->settings_.handshake_ms;
+    options.inactivity_ms = inactivity_of(node->settings_);
     options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
         const InviteCodes::Code* code = codes->find(peer);
         return code != nullptr && code->live();
@@ -120,6 +130,12 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->feeds_, log,
                                            std::move(options));
     node->friends_->observe(*node->peers_);
+
+    node->gossip_.reset(new Gossip(
+        loop, node->files_, node->pool_, *node->peers_, log,
+        {node->settings_, node->keys_.id,
+         [raw = node.get()](const FeedId& feed) { return raw->friends_->now()->hops_of(feed); }}));
+    if (auto opened = node->gossip_->open(); !opened) return std::move(opened).error();
 
     node->add_methods();
     if (auto written = node->write_manifest(); !written) return std::move(written).error();
@@ -148,6 +164,9 @@ void Node::add_methods() {
     add_friend_methods(router_, *friend_services_);
     add_blob_methods(router_, *blobs_);
     add_invites();
+    gossip_services_.reset(new GossipServices{loop_, settings_, *gossip_});
+    add_gossip_methods(router_, *gossip_services_);
+    add_conn_methods(router_, *gossip_services_);
     add_help_methods(router_);
     auto described = check_methods(router_);
     if (!described) log_.error("methods", described.error().what);
@@ -156,11 +175,7 @@ void Node::add_methods() {
 
 void Node::add_invites() {
     auto follows = [this](FeedId feed) { return we_follow(*friends_, keys_.id, feed); };
-    auto accepted = [this](const std::string& address) {
-        if (auto target = net::dial_target(address)) {
-            if (auto* tcp = std::get_if<net::NetTarget>(&*target)) peers_->dial(std::move(*tcp));
-        }
-    };
+    auto accepted = [this](const std::string& address) { gossip_->accepted(address); };
     invite_services_.reset(new InviteServices{loop_, settings_, keys_.id, *invites_, *feeds_,
                                               *reading_, random_, std::move(follows),
                                               std::move(accepted)});
@@ -185,7 +200,9 @@ Result<void> Node::open_index() {
     if (!finished) return std::move(finished).error();
     if (*finished) {
         log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
-        if (auto ok = files_.remove(contacts_path(settings_)); !ok) return ok;
+        for (const char* suffix : {"-wal", "-shm", ""}) {
+            if (auto ok = files_.remove(contacts_path(settings_) + suffix); !ok) return ok;
+        }
         return view_->clear(entries_->generation());
     }
     auto settled = flume::settle(*view_, *entries_);
@@ -279,6 +296,7 @@ io::Async<void> Node::index() {
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
     befriending_ = befriend();
+    gossip_->start(*reading_);
     co_return {};
 }
 
@@ -301,10 +319,13 @@ void Node::batch_done(const Batch& batch) {
     if (batch.failed) log_.error("log", batch.failed->what);
     // What is stored but not in the index comes with the next batch, when the index has caught up.
     if (batch.stored && !batch.failed) reading_->grown(batch.records.back().received);
+    if (batch.stored && batch.records.back().author != keys_.id) gossip_->downloading();
 }
 
 io::Task<void> Node::stop() {
+    gossip_->run_scheduler(false);
     co_await peers_->close();
+    co_await gossip_->close();
     co_await writer_->flushed();
 }
 

@@ -21,6 +21,8 @@
 #include "sbot/feeds.h"
 #include "sbot/friend_methods.h"
 #include "sbot/friends.h"
+#include "sbot/gossip.h"
+#include "sbot/gossip_methods.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
 #include "sbot/links_methods.h"
@@ -109,6 +111,8 @@ class Node {
     std::unique_ptr<FriendServices> friend_services_;
     std::unique_ptr<ServerServices> server_services_;
     std::unique_ptr<InviteServices> invite_services_;
+    std::unique_ptr<Gossip> gossip_;
+    std::unique_ptr<GossipServices> gossip_services_;
     std::unique_ptr<Peers> peers_;
     io::Task<void> befriending_;
 };

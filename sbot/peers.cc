@@ -10,6 +10,9 @@ constexpr std::uint64_t close_wait_ms = 3000;
 // A JavaScript peer that dialled us misses a call that comes right behind the handshake: it listens
 // for calls only once its own set-up is done, which its first packet shows.
 constexpr std::uint64_t first_packet_wait_ms = 500;
+constexpr std::uint64_t sweep_ms = 5000;
+// Two peers that dial each other at the same time meet within this.
+constexpr std::uint64_t twin_ms_max = 10000;
 
 io::Async<void> wait_for(io::Event& event) {
     co_await event.wait();
@@ -19,6 +22,15 @@ io::Async<void> wait_for(io::Event& event) {
 std::string name_of(const io::Socket& socket) {
     if (socket.is_unix()) return "unix socket";
     return socket.remote().host + ":" + std::to_string(socket.remote().port);
+}
+
+Link link_of(const muxrpc::Caller& caller, std::string address, bool dialled) {
+    Link link;
+    link.peer = FeedId::parse(caller.id).value_or(FeedId());
+    link.address = std::move(address);
+    link.dialled = dialled;
+    link.rights = caller.rights;
+    return link;
 }
 
 /// Counts something while it lives.
@@ -37,20 +49,32 @@ class Counted {
 
 /// One session and what runs over it; lives in the frame of `run`, known to `connections_`.
 struct Peers::Connection {
-    Connection(Peers& its_peers, std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
-               muxrpc::SessionOptions options, replication::Puller::OnTrouble on_trouble)
+    Connection(Peers& its_peers, Link its_link, std::unique_ptr<io::ByteStream> stream,
+               muxrpc::Caller caller, muxrpc::SessionOptions options,
+               replication::Puller::OnTrouble on_trouble)
         : peers(its_peers),
-          session(peers.loop_, std::move(stream), peers.router_, std::move(caller), options),
+          link(std::move(its_link)),
+          session(peers.loop_,
+                  std::make_unique<MeteredStream>(peers.loop_, std::move(stream), link.meter),
+                  peers.router_, std::move(caller), options),
           puller(session, peers.intake_, std::move(on_trouble)) {
+        link.session = &session;
+        link.since = peers.clock_.wall_ms();
+        link.since_ms = peers.loop_.now_ms();
         peers.connections_.push_back(this);
+        if (is_peer() && peers.watcher_ != nullptr) peers.watcher_->linked(link);
     }
-    ~Connection() { peers.connections_.remove(this); }
+    ~Connection() {
+        peers.connections_.remove(this);
+        if (is_peer() && peers.watcher_ != nullptr) peers.watcher_->unlinked(link);
+    }
     bool is_peer() const { return session.caller().rights != muxrpc::Rights::local; }
     void replicate() {
         if (replicating) puller.update(peers.wants_);
     }
 
     Peers& peers;
+    Link link;
     muxrpc::Session session;
     replication::Puller puller;
     bool replicating = false;
@@ -63,7 +87,9 @@ Peers::Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router
       router_(router),
       intake_(intake),
       log_(log),
-      options_(std::move(options)) {}
+      options_(std::move(options)) {
+    tasks_.add(sweep());
+}
 
 Peers::~Peers() = default;
 
@@ -95,17 +121,17 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
     std::string name = name_of(*socket);
     if (is_unix) {
         muxrpc::Caller caller{muxrpc::Rights::local, options_.own.text()};
-        auto running = run(std::move(socket), std::move(caller), std::move(name));
+        auto running = run(std::move(socket), std::move(caller), std::move(name), false);
         co_await running;
         co_return;
     }
     std::unique_ptr<net::SecureStream> secure;
+    io::Endpoint from = socket->remote();
     {
         Counted shaking(handshakes_);
         auto decide = [this](const FeedId& peer) {
-            if (caller_of(peer).rights == muxrpc::Rights::local) return true;
-            if (options_.blocked && options_.blocked(peer)) return false;
-            return strangers() < limits::peers_max;
+            bool local = caller_of(peer).rights == muxrpc::Rights::local;
+            return local || !options_.blocked || !options_.blocked(peer);
         };
         auto receiving = net::receive(loop_, identity_, std::move(socket), std::move(decide),
                                       options_.handshake_ms);
@@ -117,7 +143,8 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
         secure = std::move(*received);
     }
     muxrpc::Caller caller = caller_of(secure->peer());
-    auto running = run(std::move(secure), std::move(caller), std::move(name));
+    std::string address = net::net_address(from.host, from.port, secure->peer());
+    auto running = run(std::move(secure), std::move(caller), std::move(address), false);
     co_await running;
 }
 
@@ -126,37 +153,33 @@ io::Async<void> Peers::connect(net::NetTarget target) {
     auto socket = co_await dialling;
     if (!socket) co_return std::move(socket).error();
     std::string name = name_of(**socket);
+    std::string address = net::net_address(target.host, target.port, target.remote);
     auto greeting =
         net::greet(loop_, identity_, std::move(*socket), target.remote, options_.handshake_ms);
     auto secure = co_await greeting;
     if (!secure) co_return std::move(secure).error().in(name);
     muxrpc::Caller caller{muxrpc::Rights::peer, target.remote.text()};
-    tasks_.add(run(std::move(*secure), std::move(caller), std::move(name)));
+    tasks_.add(run(std::move(*secure), std::move(caller), std::move(address), true));
     co_return {};
 }
 
-void Peers::dial(net::NetTarget target) { tasks_.add(dial_and_log(std::move(target))); }
-
-io::Task<void> Peers::dial_and_log(net::NetTarget target) {
-    std::string who = target.remote.text() + " at " + target.host;
-    auto connecting = connect(std::move(target));
-    auto connected = co_await connecting;
-    if (!connected) log_.info("peers", who + ": " + connected.error().what);
-}
-
 io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
-                          std::string name) {
+                          std::string address, bool dialled) {
     bool is_peer = caller.rights != muxrpc::Rights::local;
     muxrpc::SessionOptions options;
     options.frame_bytes_max =
         is_peer ? limits::frame_bytes_max_stranger : limits::frame_bytes_max_self;
     if (is_peer) options.budget = &budget_;
-    std::string who = caller.id + " at " + name;
+    std::string who = caller.id + " at " + address;
     auto on_trouble = [this, who](const FeedId& feed, const Error& why) {
         log_.warning("replication",
                      who + " sent a bad message of " + feed.text() + ": " + why.what);
     };
-    Connection connection(*this, std::move(stream), std::move(caller), options, on_trouble);
+    if (is_peer) make_room();
+    Link link = link_of(caller, std::move(address), dialled);
+    Connection connection(*this, std::move(link), std::move(stream), std::move(caller), options,
+                          on_trouble);
+    if (is_peer) resolve_twin(connection);
     log_.info("peers", who + ": connected");
     auto running = connection.session.run();
     auto replicating = replicate(connection);
@@ -173,27 +196,99 @@ io::Task<void> Peers::replicate(Connection& connection) {
     connection.replicate();
 }
 
+/// Hangs up on peers that are silent for too long, dead ones among them.
+io::Task<void> Peers::sweep() {
+    while (options_.inactivity_ms > 0) {
+        auto nap = loop_.sleep(std::min(sweep_ms, options_.inactivity_ms));
+        co_await nap;
+        for (Connection* each : connections_) {
+            bool idle = each->link.meter.last_ms + options_.inactivity_ms <= loop_.now_ms();
+            if (!each->is_peer() || !idle || !each->session.is_open()) continue;
+            log_.info("peers", each->session.caller().id + ": silent for too long");
+            each->session.close();
+        }
+    }
+}
+
+/// A newcomer takes the place of the farthest, of those of the one that has been silent longest: a
+/// server that is full stays of use to those it knows, and strangers take turns.
+void Peers::make_room() {
+    if (strangers() < limits::peers_max) return;
+    Connection* least = nullptr;
+    double least_distance = 0;
+    for (Connection* each : connections_) {
+        if (!each->is_peer() || !each->session.is_open()) continue;
+        double distance = options_.distance(each->link.peer);
+        bool farther = least == nullptr || distance > least_distance;
+        bool as_far = least != nullptr && distance == least_distance;
+        if (farther || (as_far && each->link.meter.last_ms < least->link.meter.last_ms)) {
+            least = each;
+            least_distance = distance;
+        }
+    }
+    if (least == nullptr) return;
+    log_.info("peers", least->session.caller().id + ": makes room for another");
+    least->session.close();
+}
+
+/// Two servers that dial each other at once have two connections then, of which both give up the
+/// same: the one that the larger key dialled.
+void Peers::resolve_twin(Connection& newcomer) {
+    for (Connection* each : connections_) {
+        if (each == &newcomer || !each->is_peer() || !each->session.is_open()) continue;
+        if (each->link.peer != newcomer.link.peer || newcomer.link.peer == options_.own) continue;
+        if (each->link.dialled == newcomer.link.dialled) continue;
+        if (each->link.since_ms + twin_ms_max < newcomer.link.since_ms) continue;
+        bool ours_stays = options_.own < newcomer.link.peer;
+        Connection& loser = each->link.dialled == ours_stays ? newcomer : *each;
+        loser.session.close();
+        return;
+    }
+}
+
+std::vector<Link*> Peers::links() const {
+    std::vector<Link*> out;
+    for (Connection* each : connections_) {
+        if (each->is_peer()) out.push_back(&each->link);
+    }
+    return out;
+}
+
+Link* Peers::link_with(const FeedId& peer) const {
+    for (Connection* each : connections_) {
+        bool same = each->is_peer() && each->link.peer == peer;
+        if (same && each->session.is_open()) return &each->link;
+    }
+    return nullptr;
+}
+
+bool Peers::hang_up(const FeedId& peer) {
+    bool any = false;
+    for (Connection* each : connections_) {
+        if (!each->is_peer() || each->link.peer != peer || !each->session.is_open()) continue;
+        each->session.close();
+        any = true;
+    }
+    return any;
+}
+
+void Peers::hang_up_all() {
+    for (Connection* each : connections_) {
+        if (each->is_peer()) each->session.close();
+    }
+}
+
 void Peers::request(const FeedId& feed, bool wanted) {
     if (!wants_.set(feed, wanted)) return;
-    for (Connection* connection : connections_) connection->replicate();
+    for (Connection* connection : connections_) {
+        if (connection->replicating) connection->puller.update(feed, wanted);
+    }
 }
 
 void Peers::hops_changed(std::span<const friends::HopsChange> changes) {
-    bool different = false;
     for (const friends::HopsChange& change : changes) {
         if (change.blocked()) hang_up(change.feed);
-        different |= wants_.set(change.feed, change.wanted());
-    }
-    if (!different) return;
-    for (Connection* connection : connections_) connection->replicate();
-}
-
-void Peers::hang_up(const FeedId& peer) {
-    std::string id = peer.text();
-    for (Connection* connection : connections_) {
-        if (connection->is_peer() && connection->session.caller().id == id) {
-            connection->session.close();
-        }
+        request(change.feed, change.wanted());
     }
 }
 
@@ -216,8 +311,9 @@ muxrpc::Caller Peers::caller_of(const FeedId& peer) const {
 }
 
 std::size_t Peers::strangers() const {
-    return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
-                                                  [](auto* each) { return each->is_peer(); }));
+    return static_cast<std::size_t>(
+        std::count_if(connections_.begin(), connections_.end(),
+                      [](auto* each) { return each->is_peer() && each->session.is_open(); }));
 }
 
 }  // namespace sbot::app

@@ -5,7 +5,9 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/logger.h"
 #include "friends/snapshot.h"
 #include "io/net.h"
@@ -14,8 +16,30 @@
 #include "net/address.h"
 #include "net/secure_stream.h"
 #include "replication/puller.h"
+#include "sbot/metered_stream.h"
 
 namespace sbot::app {
+
+/// One connection with a peer, as others may know it. Lives as long as the connection.
+struct Link {
+    FeedId peer;
+    std::string address;   ///< where it was dialled, or came from
+    bool dialled = false;  ///< by us
+    muxrpc::Rights rights = muxrpc::Rights::peer;
+    double since = 0;            ///< milliseconds since 1970
+    std::uint64_t since_ms = 0;  ///< of the loop
+    Meter meter;
+    muxrpc::Session* session = nullptr;
+};
+
+/// Hears of connections with peers (not of local callers).
+class Watcher {
+ public:
+    virtual ~Watcher() = default;
+    virtual void linked(Link& link) = 0;
+    /// Its session is over, and about to go.
+    virtual void unlinked(Link& link) = 0;
+};
 
 /// Everybody we are connected with: listens, dials, shakes hands, runs a session for each, and
 /// keeps wanted feeds coming from those that are peers. Loop thread.
@@ -25,6 +49,10 @@ class Peers final : public friends::HopsObserver {
         FeedId own;
         std::set<std::string> masters;  ///< feed ids with all rights
         std::uint64_t handshake_ms = limits::handshake_ms_default;
+        /// A peer that neither sends nor takes anything for so long is hung up on; 0: never.
+        std::uint64_t inactivity_ms = limits::inactivity_ms_default;
+        /// How near a feed is (1: followed; the larger, the sooner it makes room for others).
+        std::function<double(const FeedId&)> distance = [](const FeedId&) { return 1e9; };
         /// Whether a key is that of an invite code which may still be used.
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
         /// Whom we do not let in; may be empty.
@@ -38,18 +66,24 @@ class Peers final : public friends::HopsObserver {
     /// Takes over a listening socket: net~shs, or the unix socket, whose callers have all rights.
     void serve(std::unique_ptr<io::Listener> listener);
 
+    /// To be told of all connections from now on; outlives them all.
+    void watch(Watcher& watcher) { watcher_ = &watcher; }
+    /// Those with peers, in the order in which they came about.
+    std::vector<Link*> links() const;
+    Link* link_with(const FeedId& peer) const;
+    /// Closes all connections with a peer (of callers with a peer's rights); false if there is
+    /// none.
+    bool hang_up(const FeedId& peer);
+    void hang_up_all();
+
     /// Connects to a peer; returns when the session runs. A peer we dial has a peer's rights only,
     /// whoever it is.
     io::Async<void> connect(net::NetTarget target);
-    /// The same, for whoever does not wait for it; a failure goes to the log.
-    void dial(net::NetTarget target);
 
     /// Wants or stops wanting a feed, from all present and future peers.
     void request(const FeedId& feed, bool wanted);
     /// Hangs up on whom we block, wants who is near and nobody who is not any more.
     void hops_changed(std::span<const friends::HopsChange> changes) override;
-    /// Ends all connections with a peer.
-    void hang_up(const FeedId& peer);
 
     /// Says goodbye to all and returns when they are gone, or after a while.
     io::Task<void> close();
@@ -60,9 +94,11 @@ class Peers final : public friends::HopsObserver {
     io::Task<void> accept_all(io::Listener& listener);
     io::Task<void> welcome(std::unique_ptr<io::Socket> socket, bool is_unix);
     io::Task<void> run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
-                       std::string name);
+                       std::string address, bool dialled);
+    io::Task<void> sweep();
+    void make_room();
+    void resolve_twin(Connection& newcomer);
     io::Task<void> replicate(Connection& connection);
-    io::Task<void> dial_and_log(net::NetTarget target);
     muxrpc::Caller caller_of(const FeedId& peer) const;
     std::size_t strangers() const;
 
@@ -77,6 +113,8 @@ class Peers final : public friends::HopsObserver {
     std::size_t handshakes_ = 0;
     std::list<Connection*> connections_;
     std::list<std::unique_ptr<io::Listener>> listeners_;
+    Watcher* watcher_ = nullptr;
+    base::SystemClock clock_;
     io::TaskGroup tasks_;
 };
 

@@ -37,33 +37,6 @@ AsyncReply<Body> address(ServerServices& services, Request request) {
     co_return Body::utf8(text);
 }
 
-/// `{host, port, key}`, or an address text.
-Result<net::NetTarget> target_of(json::Value given) {
-    if (given.is_object()) {
-        json::Value port = given["port"];
-        std::string digits = port.is_number() ? json::compact(port) : std::string(port.string());
-        return net::NetTarget::from_parts(given["host"].string(), digits, given["key"].string());
-    }
-    auto target = net::dial_target(given.string());
-    if (!target) return std::move(target).error();
-    auto* tcp = std::get_if<net::NetTarget>(&*target);
-    if (tcp == nullptr) return error(Errc::unsupported, "not the address of a peer");
-    return std::move(*tcp);
-}
-
-AsyncReply<Body> connect(ServerServices& services, Request request) {
-    json::Value given = request.arg(0);
-    if (!given.truthy()) {
-        co_return RemoteError{"ssb-gossip.connect: address, or peer id must be provided"};
-    }
-    auto target = target_of(given);
-    if (!target) co_return remote(target.error());
-    auto connecting = services.peers.connect(std::move(*target));
-    auto connected = co_await connecting;
-    if (!connected) co_return remote(connected.error());
-    co_return Body::json("true");
-}
-
 AsyncReply<Body> request_feed(ServerServices& services, Request request) {
     json::Value given = request.arg(0);
     json::Value id = given.is_object() ? given["id"] : given;
@@ -106,7 +79,6 @@ void add_server_methods(muxrpc::Router& router, ServerServices& services) {
     router.sync("whoami", Allow::local, with(&whoami));
     router.sync("version", Allow::local, with(&version));
     router.sync("address", Allow::local, with(&address));
-    router.async("gossip.connect", Allow::local, with(&connect));
     router.sync("replicate.request", Allow::local, with(&request_feed));
 }
 

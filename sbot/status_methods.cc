@@ -1,7 +1,5 @@
 #include "sbot/status_methods.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "message/refs.h"
@@ -19,7 +17,6 @@ using muxrpc::Body;
 using muxrpc::RemoteError;
 using muxrpc::Reply;
 using muxrpc::Request;
-using muxrpc::Sink;
 using muxrpc::Source;
 
 // The reference's views of the log, all of which our one index stands for.
@@ -170,48 +167,6 @@ AsyncReply<Body> parse(StatusServices&, Request request) {
     co_return Body::json(out.text());
 }
 
-// ---- gossip.ping: numbers back and forth, one exchange in a while, each side beginning in turn.
-
-constexpr double ping_ms_default = 5 * 60e3, ping_ms_min = 10e3, ping_ms_max = 30 * 60e3;
-
-AsyncReply<void> send_time(Sink& out) {
-    auto now = std::chrono::system_clock::now().time_since_epoch();
-    auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-    auto sending = out.send(Body::json(std::to_string(ms)));
-    co_return co_await sending;
-}
-
-/// Begins an exchange after a while, unless dropped before.
-io::Task<void> serve_later(io::Loop& loop, std::uint64_t delay_ms, Sink& out, bool& serving) {
-    co_await loop.sleep(delay_ms);
-    serving = true;
-    auto sending = send_time(out);
-    auto sent = co_await sending;
-    (void)sent.has_value();  // if nobody takes it, reading ends too
-}
-
-AsyncReply<void> ping(StatusServices& services, std::unique_ptr<Source> in,
-                      std::unique_ptr<Sink> out) {
-    double wanted = services.settings.all.at("timers.ping").number(ping_ms_default);
-    auto delay_ms = static_cast<std::uint64_t>(std::clamp(wanted, ping_ms_min, ping_ms_max));
-    bool serving = false;
-    io::Task<void> turn;
-    while (true) {
-        auto receiving = in->next();
-        auto item = co_await receiving;
-        if (!item || !*item) break;
-        if (std::exchange(serving, false)) continue;  // the answer to ours
-        turn = {};
-        auto sending = send_time(*out);
-        auto sent = co_await sending;
-        if (!sent) break;
-        turn = serve_later(services.loop, delay_ms, *out, serving);
-    }
-    turn = {};
-    out->end();
-    co_return {};
-}
-
 }  // namespace
 
 void add_status_methods(muxrpc::Router& router, StatusServices& services) {
@@ -233,10 +188,6 @@ void add_status_methods(muxrpc::Router& router, StatusServices& services) {
     router.source("createSequenceStream", Allow::local, [&services](Request) {
         return SourceReply(std::make_unique<Sequences>(services));
     });
-    router.duplex("gossip.ping", Allow::peer,
-                  [&services](Request, std::unique_ptr<Source> in, std::unique_ptr<Sink> out) {
-                      return ping(services, std::move(in), std::move(out));
-                  });
 }
 
 }  // namespace sbot::app

@@ -23,7 +23,7 @@ struct StatusServices {
 };
 
 /// status, progress, latest, getFeedState, createSequenceStream (ssb-db 20.4); auth, getAddress,
-/// multiserver.address, multiserver.parse (secret-stack 6.4); gossip.ping (pull-ping 2.0).
+/// multiserver.address, multiserver.parse (secret-stack 6.4).
 void add_status_methods(muxrpc::Router& router, StatusServices& services);
 
 }  // namespace sbot::app
