@@ -113,6 +113,10 @@ inline constexpr std::size_t core_names_remembered_max = 200000;
 inline constexpr std::size_t core_builder_cache_bytes = std::size_t{16} << 20;
 inline constexpr std::size_t core_builder_block_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t core_builder_loads = 4;
+/// A log with more bytes than this beyond an empty index is worth a full build.
+inline constexpr std::size_t core_build_bytes_min = std::size_t{8} << 20;
+/// Entries of one transaction where nobody waits: with 250, four times the work of 5,000.
+inline constexpr std::size_t core_view_batch_entries = 5000;
 /// Messages of one batch whose posts are put into the full text at once although that is behind.
 inline constexpr std::size_t texts_ahead_batch_max = 64;
 /// A link's path of members, shortened to this.

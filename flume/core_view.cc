@@ -124,7 +124,79 @@ Result<void> CoreView::retract(std::span<const Entry> entries) {
     if (done) done = tables_->write_progress(covered_);
     if (done) done = (*transaction)->commit();
     if (!done) tables_->forget(before);
+    if (building_) {
+        for (const Entry& entry : entries) {
+            retracted_.emplace_back(entry.offset, base::to_bytes(entry.data));
+        }
+    }
     return done;
+}
+
+void CoreView::start_building() {
+    building_ = true;
+    retracted_.clear();
+}
+
+void CoreView::stop_building() {
+    building_ = false;
+    retracted_.clear();
+}
+
+/// Brings the file that was built up to date and leaves it closed, on the disk.
+Result<void> CoreView::finish_built(const Log& log) {
+    Options options = options_;
+    options.path = building_path();
+    auto built = open(std::move(options));
+    if (!built) return std::move(built).error();
+    for (const auto& [offset, data] : retracted_) {
+        // In and out again: the feed must know that it was there.
+        const Entry entry[] = {{offset, data}};
+        if (auto ok = (*built)->apply(entry, Place::ahead); !ok) return ok;
+        if (auto ok = (*built)->retract(entry); !ok) return ok;
+    }
+    for (bool level = false; !level;) {
+        auto progress = flume::catch_up(**built, log, limits::core_view_batch_entries);
+        if (!progress) return std::move(progress).error();
+        level = progress->level;
+    }
+    built->reset();
+    base::PosixFiles files;
+    auto file = files.open(building_path(), {});
+    if (!file) return std::move(file).error();
+    return (*file)->sync();
+}
+
+Result<void> CoreView::adopt(const Log& log) {
+    if (auto ok = finish_built(log); !ok) return ok;
+    // Whoever goes on reading the old file, now nameless, can see that there is a newer one.
+    if (auto ok = database_->run("UPDATE progress SET superseded=1"); !ok) return ok;
+    tables_.reset();
+    database_.reset();
+    base::PosixFiles files;
+    for (const char* suffix : {"-wal", "-shm"}) {
+        // A reader that keeps the old file open has kept these too; they are not the new one's.
+        if (auto ok = files.remove(path() + suffix); !ok) return ok;
+    }
+    if (auto ok = files.rename(building_path(), path()); !ok) return ok;
+    if (auto ok = files.sync_folder(path().substr(0, path().rfind('/'))); !ok) return ok;
+    stop_building();
+    return start();
+}
+
+Result<bool> CoreView::catch_up_texts(std::size_t posts_max) {
+    if (!tables_) return error(Errc::corrupt, "core view: could not be cleared");
+    if (!covered_.upto || tables_->texts_upto() == covered_.upto) return true;
+    auto transaction = sqlite::Transaction::begin(*database_);
+    if (!transaction) return std::move(transaction).error();
+    const auto before = tables_->mark();
+    auto level = tables_->catch_up_texts(posts_max, *covered_.upto);
+    Result<void> done;
+    if (!level) done = level.error();
+    if (done) done = tables_->write_progress(covered_);
+    if (done) done = (*transaction)->commit();
+    if (done) return *level;
+    tables_->forget(before);
+    return std::move(done).error();
 }
 
 Result<void> CoreView::distrust() { return database_->run("PRAGMA user_version=0"); }

@@ -61,6 +61,22 @@ class CoreView final : public View {
     Result<void> distrust();
     Result<void> trust();
 
+    /// Making it anew while it goes on being of use: a CoreBuilder makes `building_path()` with
+    /// these options in another thread, between the two calls. What is retracted meanwhile is
+    /// remembered.
+    void start_building();
+    void stop_building();
+    std::string building_path() const { return options_.path + ".new"; }
+    const Options& options() const { return options_; }
+    /// Puts the file that was built in this one's place, once it has all of the log, which is
+    /// synced. Readers must open it again: the old one says `superseded` in its `progress`. After
+    /// an error the old one is still there, or else `clear` helps.
+    Result<void> adopt(const Log& log);
+
+    /// Adds some posts to the full text; true when there are no more. A full build leaves it to
+    /// this.
+    Result<bool> catch_up_texts(std::size_t posts_max);
+
     const std::string& path() const { return options_.path; }
 
  private:
@@ -70,6 +86,7 @@ class CoreView final : public View {
     Result<void> prepare();
     Result<void> create(std::uint64_t generation);
     Result<void> apply_in_transaction(const RowBatch& batch, Place place, const Coverage& after);
+    Result<void> finish_built(const Log& log);
 
     Options options_;
     RowMaker::Secret secret_;
@@ -78,6 +95,8 @@ class CoreView final : public View {
     std::unique_ptr<CoreTables> tables_;
     Coverage covered_;
     RowBatch rows_;
+    bool building_ = false;
+    std::vector<std::pair<Offset, Bytes>> retracted_;  // since the building began
 };
 
 }  // namespace sbot::flume

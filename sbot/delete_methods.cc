@@ -99,16 +99,31 @@ AsyncReply<Body> del(DeleteServices& services, Request request) {
     co_return co_await deleting;
 }
 
+/// Made beside the old one, which answers meanwhile; then readers change over.
+io::Async<void> change_index(DeleteServices& services) {
+    auto building = services.writer.build();
+    auto built = co_await building;
+    if (!built) co_return std::move(built).error();
+    co_await services.reading.pause();
+    auto adopting = services.writer.adopt();
+    auto adopted = co_await adopting;
+    services.reading.go_on();
+    if (!adopted) co_return adopted;
+    auto others = services.writer.rebuild_followers();
+    co_return co_await others;
+}
+
 /// Belongs to the services: the index is made whether its caller stays or not.
 io::Task<void> rebuild_now(DeleteServices& services) {
-    co_await services.reading.pause();
-    auto rebuilding = services.writer.rebuild();
-    auto done = co_await rebuilding;
+    auto changing = change_index(services);
+    auto done = co_await changing;
     services.reading.forget_read_keys();
     services.rebuild_failed.reset();
     if (!done) services.rebuild_failed = std::move(done).error();
-    services.reading.go_on();
     services.rebuilt.set();
+    auto texts = services.writer.catch_up_texts();
+    auto ignored = co_await texts;
+    (void)ignored.has_value();
 }
 
 AsyncReply<Body> rebuild(DeleteServices& services, Request) {

@@ -92,11 +92,27 @@ Feeds::Feeds(io::Pool& pool, Writer& writer, const message::KeyPair& keys,
 
 void Feeds::load(std::vector<std::pair<FeedId, FeedState>> states, double last_received) {
     for (auto& [feed, state] : states) {
-        slots_[feed] = Slot{state, state};
-        order_.push_back(feed);
+        Slot& slot = slots_[feed];
+        if (!slot.stored) order_.push_back(feed);
+        // Our own may have gone on already.
+        if (slot.ahead && slot.ahead->sequence >= state.sequence) continue;
+        slot = Slot{state, state};
     }
     if (auto* own = stored(keys_.id)) time_.at_least(own->timestamp);
     time_.at_least(last_received);
+    own_known_.set();
+}
+
+void Feeds::load_own(std::optional<FeedState> state, double last_received) {
+    first_new_ = 1;
+    if (state) {
+        first_new_ = state->sequence + 1;
+        slots_[keys_.id] = Slot{state, state};
+        order_.push_back(keys_.id);
+        time_.at_least(state->timestamp);
+    }
+    time_.at_least(last_received);
+    own_known_.set();
 }
 
 muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {

@@ -27,6 +27,13 @@ class Feeds final : public replication::Intake {
     Feeds(io::Pool& pool, Writer& writer, const message::KeyPair& keys,
           const message::HmacKey& hmac, base::MonotonicTime& time, base::Random& random);
 
+    /// Our own feed, ahead of all others, so that publishing can begin while the index is made.
+    void load_own(std::optional<message::FeedState> state, double last_received);
+    /// Set when our own feed's state is known.
+    io::Event& own_known() { return own_known_; }
+    /// The first message of ours that came after `load_own`, if that was needed.
+    std::optional<Sequence> first_new() const { return first_new_; }
+    const FeedId& own() const { return keys_.id; }
     /// What the log holds, at start; `last_received` is its latest time of reception.
     void load(std::vector<std::pair<FeedId, message::FeedState>> states, double last_received);
 
@@ -76,6 +83,8 @@ class Feeds final : public replication::Intake {
     io::Semaphore verifying_;
     std::unordered_map<FeedId, Slot> slots_;
     std::vector<FeedId> order_;  // of those that are stored
+    io::Event own_known_;
+    std::optional<Sequence> first_new_;
 };
 
 }  // namespace sbot::app

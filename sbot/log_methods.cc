@@ -19,7 +19,7 @@ using muxrpc::Request;
 Body nothing() { return Body::json("false"); }  // how the reference writes undefined
 
 AsyncReply<Body> publish(LogServices& services, Request request) {
-    co_await services.reading.ready().wait();
+    co_await services.feeds.own_known().wait();
     auto publishing = services.feeds.publish(request.arg(0));
     auto stored = co_await publishing;
     if (!stored) co_return std::move(stored).error();

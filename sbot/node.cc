@@ -11,6 +11,7 @@
 #include "sbot/js_views.h"
 #include "sbot/kept_import.h"
 #include "sbot/method_table.h"
+#include "sbot/own_start.h"
 
 namespace sbot::app {
 namespace {
@@ -261,9 +262,40 @@ io::Async<void> Node::listen() {
     co_return {};
 }
 
+/// From an empty one: at speed and beside it. Meanwhile the empty one takes what we publish.
+io::Async<flume::Damage> Node::make_index() {
+    auto finding = pool_.run(&find_own, std::shared_ptr<const flume::Log>(entries_), keys_.id,
+                             view_->options().kept());
+    auto own = co_await finding;
+    if (!own) co_return std::move(own).error();
+    feeds_->load_own(own->state, own->last_received);
+    auto building = writer_->build();
+    auto damage = co_await building;
+    if (!damage) co_return damage;
+    co_await reading_->pause();
+    auto adopting = writer_->adopt();
+    auto adopted = co_await adopting;
+    if (!adopted) co_return std::move(adopted).error();
+    co_return damage;
+}
+
+io::Task<void> Node::index_texts() {
+    auto indexing = writer_->catch_up_texts();
+    auto done = co_await indexing;
+    if (!done) log_.error("index", done.error().what);
+}
+
 io::Async<void> Node::index() {
+    flume::Damage met;
+    if (writer_->wants_build()) {
+        auto making = make_index();
+        auto made = co_await making;
+        if (!made) co_return std::move(made).error();
+        met = *made;
+    }
     auto indexing = writer_->catch_up();
     auto damage = co_await indexing;
+    if (damage && met.places > 0) damage = met;
     if (!damage) co_return std::move(damage).error();
     if (damage->places > 0) {
         log_.error("log", "flume/log.offset is damaged in " + std::to_string(damage->places) +
@@ -297,6 +329,7 @@ io::Async<void> Node::index() {
     reading_->open(last_received);
     befriending_ = befriend();
     gossip_->start(*reading_);
+    texts_ = index_texts();
     co_return {};
 }
 

@@ -65,6 +65,8 @@ class Node {
          std::unique_ptr<flume::OffsetLog> entries);
 
     Result<void> open_index();
+    io::Async<flume::Damage> make_index();
+    io::Task<void> index_texts();
     Result<void> open_blobs();
     Result<void> tell_js(const std::vector<flume::FeedState>& states);
     void make_friends();
@@ -115,6 +117,7 @@ class Node {
     std::unique_ptr<GossipServices> gossip_services_;
     std::unique_ptr<Peers> peers_;
     io::Task<void> befriending_;
+    io::Task<void> texts_;  // the full text comes after all else
 };
 
 }  // namespace sbot::app

@@ -162,7 +162,8 @@ class Reading::Stream final : public muxrpc::Source {
 
     muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
         if (part_ == Part::start) {
-            co_await reading_.ready_.wait();
+            early_ = reading_.has_early(query_, options_);
+            if (!early_) co_await reading_.ready_.wait();
             begin();
         }
         while (items_.empty()) {
@@ -229,7 +230,7 @@ class Reading::Stream final : public muxrpc::Source {
     io::Task<std::optional<muxrpc::RemoteError>> fetch() {
         co_await reading_.readers_.acquire();
         Permit permit(reading_.readers_);
-        co_await reading_.ready_.wait();
+        if (!early_) co_await reading_.ready_.wait();
         Use use(reading_);
         auto reader = reading_.take_reader();
         if (!reader) co_return index_trouble(reader.error());
@@ -263,6 +264,7 @@ class Reading::Stream final : public muxrpc::Source {
     StreamOptions options_;
     Shape shape_;
     bool goes_on_;
+    bool early_ = false;
     std::optional<std::uint64_t> left_;
     Part part_ = Part::start;
     bool exhausted_ = false;
@@ -324,7 +326,24 @@ io::Async<std::string> Reading::by_key(MessageId key) {
     co_return co_await reading;
 }
 
+/// What we published since the start is in the index while older messages are still to come.
+bool Reading::has_early(const Query& query, const StreamOptions& options) const {
+    if (ready_.is_set() || !feeds_.first_new()) return false;
+    if (query.by != Query::By::sequence || query.feed != feeds_.own()) return false;
+    const double first = static_cast<double>(*feeds_.first_new());
+    return (options.gte && *options.gte >= first) || (options.gt && *options.gt + 1 >= first);
+}
+
 io::Async<flume::Offset> Reading::offset_of(MessageId key) {
+    if (!ready_.is_set() && feeds_.first_new()) {
+        Use use(*this);
+        auto early = flume::CoreReader::open(index_path_);
+        if (!early) co_return std::move(early).error();
+        auto finding = pool_.run(&find_one, std::move(*early), key);
+        Place place = co_await finding;
+        if (place.offset) co_return std::move(place.offset);
+    }
+    co_await ready_.wait();
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();
@@ -338,6 +357,7 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
 }
 
 io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(FeedId feed) {
+    co_await ready_.wait();
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();

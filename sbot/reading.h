@@ -99,6 +99,8 @@ class Reading {
     std::shared_ptr<const Entries> entries_;
     const Feeds& feeds_;
     std::string index_path_;
+    bool has_early(const Query& query, const StreamOptions& options) const;
+
     io::Event ready_;
     io::Event grown_;  // set and reset with every write
     std::uint64_t writes_ = 0;

@@ -26,7 +26,9 @@ constexpr std::string_view views[] = {"last", "keys", "clock", "time", "feed", "
 double number_of(std::optional<flume::Offset> at) { return at ? static_cast<double>(*at) : -1; }
 
 void write_indexes(json::Writer& out, StatusServices& services) {
-    double current = number_of(services.writer.indexed());
+    auto building = services.writer.building();
+    bool from_nothing = building && !services.writer.indexed();
+    double current = number_of(from_nothing ? building : services.writer.indexed());
     double target = number_of(services.log.latest());
     if (services.start <= 0 || current == target) services.start = current;
     out.begin_object().name("indexes").begin_object();

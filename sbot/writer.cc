@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "flume/deletion.h"
 
@@ -22,6 +23,8 @@ namespace {
 
 // Entries indexed in one job of the lane: some 10 ms.
 constexpr std::size_t catch_up_entries = 1000;
+// Posts put into the full text in one job: some 20 ms.
+constexpr std::size_t catch_up_posts = 500;
 
 struct Outcome {
     bool stored = false;
@@ -71,6 +74,9 @@ Outcome store(flume::Log& log, flume::CoreView& view, std::vector<Followed*> fol
     std::vector<ByteView> texts;
     texts.reserve(batch->records.size());
     for (const Record& record : batch->records) texts.push_back(base::bytes_of(record.text));
+    // While older entries are still to come, these go in as single ones.
+    const auto place =
+        view.covered().upto == log.latest() ? flume::Place::next : flume::Place::ahead;
     auto offsets = log.append(texts);
     if (!offsets) {
         outcome.failed = std::move(offsets).error().in("the log could not be written");
@@ -84,7 +90,7 @@ Outcome store(flume::Log& log, flume::CoreView& view, std::vector<Followed*> fol
     std::vector<flume::Entry> entries;
     entries.reserve(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) entries.push_back({(*offsets)[i], texts[i]});
-    auto indexed = index_behind ? index_all(log, view) : view.apply(entries, flume::Place::next);
+    auto indexed = index_behind ? index_all(log, view) : view.apply(entries, place);
     for (Followed* each : followed) outcome.then.push_back(each->feed(log, entries));
     if (!indexed) {
         outcome.failed = std::move(indexed).error().in("stored, but the index cannot be written");
@@ -112,8 +118,7 @@ Lead lead_on(const flume::Log& log, Followed& followed) {
     return {indexed->progress.level, followed.what.fed({}, followed.level)};
 }
 
-Result<void> clear(const flume::Log& log, flume::CoreView& view, std::vector<Followed*> followed) {
-    if (auto ok = view.clear(log.generation()); !ok) return ok;
+Result<void> clear(const flume::Log& log, std::vector<Followed*> followed) {
     for (Followed* each : followed) {
         each->level = false;
         if (auto ok = each->what.view->clear(log.generation()); !ok) return ok;
@@ -137,6 +142,20 @@ Erased erase_all(flume::Log& log, flume::CoreView& view, std::vector<Followed*> 
     return erased;
 }
 
+Result<flume::CoreBuilder::Built> build_index(flume::CoreBuilder& builder, const flume::Log& log) {
+    return builder.build(log);
+}
+
+void start_building(flume::CoreView& view) { view.start_building(); }
+void stop_building(flume::CoreView& view) { view.stop_building(); }
+
+Result<std::optional<flume::Offset>> adopt_index(const flume::Log& log, flume::CoreView& view) {
+    if (auto ok = view.adopt(log); !ok) return std::move(ok).error();
+    return view.covered().upto;
+}
+
+Result<bool> index_texts(flume::CoreView& view) { return view.catch_up_texts(catch_up_posts); }
+
 template <typename Owned>
 auto pointers(const std::vector<Owned>& owned) {
     std::vector<decltype(owned.front().get())> all;
@@ -153,11 +172,18 @@ void do_all(const std::vector<Follower::Then>& then) {
 }  // namespace
 
 Writer::Writer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnDone on_done)
-    : loop_(loop), log_(log), view_(view), on_done_(std::move(on_done)), lane_(loop, "log writer") {
+    : loop_(loop),
+      log_(log),
+      view_(view),
+      on_done_(std::move(on_done)),
+      lane_(loop, "log writer"),
+      building_lane_(loop, "index builder") {
     runner_ = run();
 }
 
-Writer::~Writer() = default;
+Writer::~Writer() {
+    if (builder_) builder_->stop();
+}
 
 io::Async<flume::Damage> Writer::catch_up() {
     flume::Damage damage;
@@ -190,22 +216,59 @@ io::Async<void> Writer::lead(Followed& followed) {
     }
 }
 
-io::Async<void> Writer::rebuild() {
-    rebuilding_ = true;  // whatever is stored from here on brings the index up by itself
-    auto clearing = lane_.run(&clear, std::cref(log_), std::ref(view_), pointers(followed_));
+io::Async<void> Writer::rebuild_followers() {
+    auto clearing = lane_.run(&clear, std::cref(log_), pointers(followed_));
     auto cleared = co_await clearing;
-    if (!cleared) co_return std::move(cleared).error().in("index");
-    indexed_.reset();
-    auto indexing = catch_up();
-    auto done = co_await indexing;
-    if (!done) co_return std::move(done).error();
-    rebuilding_ = false;
+    if (!cleared) co_return std::move(cleared).error();
     for (std::size_t i = 0; i < followed_.size(); ++i) {
         auto leading = lead(*followed_[i]);
         auto led = co_await leading;
         if (!led) co_return std::move(led).error();
     }
     co_return {};
+}
+
+bool Writer::wants_build() const {
+    return !view_.covered().upto && log_.end() > limits::core_build_bytes_min;
+}
+
+std::optional<flume::Offset> Writer::building() const {
+    if (!builder_) return std::nullopt;
+    return builder_->reached();
+}
+
+io::Async<flume::Damage> Writer::build() {
+    SBOT_ASSERT(!builder_);
+    auto starting = lane_.run(&start_building, std::ref(view_));
+    co_await starting;
+    flume::CoreBuilder::Options options{view_.building_path(), view_.options().unbox,
+                                        view_.options().kept};
+    builder_ = std::make_unique<flume::CoreBuilder>(std::move(options));
+    auto building = building_lane_.run(&build_index, std::ref(*builder_), std::cref(log_));
+    auto built = co_await building;
+    if (built) co_return built->damage;
+    builder_ = nullptr;
+    auto stopping = lane_.run(&stop_building, std::ref(view_));
+    co_await stopping;
+    co_return std::move(built).error().in("index");
+}
+
+io::Async<void> Writer::adopt() {
+    auto adopting = lane_.run(&adopt_index, std::cref(log_), std::ref(view_));
+    auto adopted = co_await adopting;
+    builder_ = nullptr;
+    if (!adopted) co_return std::move(adopted).error().in("index");
+    indexed_ = *adopted;
+    co_return {};
+}
+
+io::Async<void> Writer::catch_up_texts() {
+    while (true) {
+        auto indexing = lane_.run(&index_texts, std::ref(view_));
+        auto level = co_await indexing;
+        if (!level) co_return std::move(level).error().in("full text");
+        if (*level) co_return {};
+    }
 }
 
 io::Async<void> Writer::erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
@@ -246,9 +309,8 @@ io::Task<void> Writer::run() {
             co_await something_.wait();
         }
         writing_ = std::exchange(next_, nullptr);
-        auto storing =
-            lane_.run(&store, std::ref(log_), std::ref(view_), pointers(followed_),
-                      std::shared_ptr<const Batch>(writing_), index_behind_ || rebuilding_);
+        auto storing = lane_.run(&store, std::ref(log_), std::ref(view_), pointers(followed_),
+                                 std::shared_ptr<const Batch>(writing_), index_behind_);
         Outcome outcome = co_await storing;
         do_all(outcome.then);
         if (outcome.indexed) indexed_ = outcome.indexed;

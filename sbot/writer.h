@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "flume/core_builder.h"
 #include "flume/core_view.h"
 #include "flume/deletion.h"
 #include "flume/log.h"
@@ -64,8 +65,20 @@ class Writer {
     /// then on. A failing index stops nothing here, nor the other way round. Both outlive this.
     io::Async<void> follow(Follower follower);
 
-    /// Empties the index and makes it again from the log; what is written meanwhile goes in too.
-    io::Async<void> rebuild();
+    /// Empties those views and makes them again from the log.
+    io::Async<void> rebuild_followers();
+
+    /// True where `build` pays: the index is empty and the log is not small.
+    bool wants_build() const;
+    /// Makes a new index beside the old one, which stays in use; what is written goes into the old
+    /// one, if only as single entries. Then `adopt`. Gives the damage met.
+    io::Async<flume::Damage> build();
+    /// Puts the new index in the old one's place, level with the log. No reader has it open.
+    io::Async<void> adopt();
+    /// How far `build` has come, while it is at work.
+    std::optional<flume::Offset> building() const;
+    /// Brings the full text up to date, in chunks between which all else has its turn.
+    io::Async<void> catch_up_texts();
 
     /// See flume::erase. `before` is called on the lane.
     io::Async<void> erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
@@ -96,10 +109,11 @@ class Writer {
     io::Event something_;
     io::Event written_;
     bool index_behind_ = false;
-    bool rebuilding_ = false;
+    std::unique_ptr<flume::CoreBuilder> builder_;  // while there is something to adopt
     std::optional<flume::Offset> indexed_;
     std::vector<std::unique_ptr<Followed>> followed_;  // the list is the loop's
     io::Lane lane_;
+    io::Lane building_lane_;
     io::Task<void> runner_;
 };
 
