@@ -171,6 +171,16 @@ inline constexpr std::size_t ebt_feeds_max = 200000;
 /// Feeds that we do not want of which a peer's sequence is remembered, by peer; what it says of
 /// others costs a byte each.
 inline constexpr std::size_t ebt_unwanted_numbers_max = 4096;
+/// Feeds in one item of notes: some 60 bytes each, well below a frame.
+inline constexpr std::size_t ebt_notes_per_item_max = 50000;
+/// Messages that came and wait to be checked: of one peer, enough for two jobs, and of all.
+inline constexpr std::size_t incoming_messages_per_peer_max = 768;
+inline constexpr std::size_t incoming_bytes_max = std::size_t{8} << 20;
+/// Messages just stored, kept for those who want them at once.
+inline constexpr std::size_t recent_messages_bytes_max = std::size_t{1} << 20;
+/// Peers whose clocks are remembered, and the longest clock: 10 bytes a feed.
+inline constexpr std::size_t peer_clocks_max = 2000;
+inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 
 /// Accepted messages that wait for the writer, above which replication waits.
 inline constexpr std::size_t unwritten_bytes_max = std::size_t{4} << 20;

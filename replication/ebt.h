@@ -59,6 +59,8 @@ class Ebt {
     void notes(Slot slot, std::span<const FeedNote> notes, std::uint64_t now_ms);
     /// A message came. True if it is to be checked and stored.
     bool message(Slot slot, const FeedId& feed, Sequence sequence, std::uint64_t now_ms);
+    /// The peer is at work, though nothing has come through to us.
+    void heard(Slot slot, std::uint64_t now_ms) { peer(slot).heard_ms = now_ms; }
     /// The stream has ended; gives what is known about the peer.
     PeerClock close(Slot slot);
     /// Time passes: replaces givers that are silent. Once a second or so.
@@ -90,6 +92,10 @@ class Ebt {
     const FeedId& peer_of(Slot slot) const { return peer(slot).id; }
     bool is_wanted(const FeedId& feed) const;
     bool is_blocked(const FeedId& from, const FeedId& to) const;
+    /// The peer sent a bad message of that feed.
+    bool is_refused(const FeedId& feed, const FeedId& peer) const {
+        return refused_.count({feed, peer}) > 0;
+    }
     std::vector<FeedId> wanted() const;
     /// A feed and one peer; nothing where they never had to do with each other.
     std::optional<Relation> relation(const FeedId& feed, Slot slot) const;

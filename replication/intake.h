@@ -1,11 +1,30 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "io/task.h"
 #include "message/ids.h"
 
 namespace sbot::replication {
+
+/// Messages of one feed (JSON text: bare values or envelopes), in order.
+struct FeedRun {
+    FeedId feed;
+    std::vector<Bytes> messages;
+};
+
+/// What became of a run. What comes behind the first message that is not taken is not looked at.
+struct Taken {
+    enum class End {
+        all,  ///< every message is known by now
+        gap,  ///< one did not follow on the last: nobody's fault
+        bad,  ///< one is no message of this feed, or of another branch of it
+    };
+    std::size_t count = 0;  ///< new ones, valid and on their way to the log
+    End end = End::all;
+    std::string why = {};  ///< the validator's words, where the end is `bad`
+};
 
 /// Where replicated messages go. Whoever owns log and feed states is behind it.
 class Intake {
@@ -14,12 +33,13 @@ class Intake {
 
     /// The last sequence that is stored or on its way there; 0 for an unknown feed.
     virtual Sequence latest(const FeedId& feed) const = 0;
+    /// The last one that is stored.
+    virtual Sequence stored_sequence(const FeedId& feed) const = 0;
 
-    /// Takes a run of messages (JSON text: bare values or envelopes) of one feed, in order. What is
-    /// known already is passed over. Gives the number of new ones when they are valid and on their
-    /// way to the log, waiting where much is on that way already. Errors: `invalid` for the first
-    /// bad one (those before it are kept), with the validator's words.
-    virtual io::Async<std::size_t> take(FeedId feed, std::vector<Bytes> messages) = 0;
+    /// Takes runs of several feeds, checked as one job; what is known already is passed over. One
+    /// answer for each run, when the good ones are on their way to the log; waits where much is on
+    /// that way already.
+    virtual io::Task<std::vector<Taken>> take(std::vector<FeedRun> runs) = 0;
 };
 
 }  // namespace sbot::replication

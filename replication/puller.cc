@@ -9,6 +9,8 @@ namespace {
 
 // A run of messages that is verified as one job: some milliseconds.
 constexpr std::size_t run_messages_max = 64;
+// What came does not follow on what we have (a write failed, say): asked for again after that.
+constexpr std::uint64_t gap_wait_ms = 1000;
 
 std::string arguments(const FeedId& feed, Sequence from) {
     json::Writer out;
@@ -20,8 +22,8 @@ std::string arguments(const FeedId& feed, Sequence from) {
 
 }  // namespace
 
-Puller::Puller(muxrpc::Session& session, Intake& intake, OnTrouble on_trouble)
-    : session_(session), intake_(intake), on_trouble_(std::move(on_trouble)) {}
+Puller::Puller(io::Loop& loop, muxrpc::Session& session, Intake& intake, OnTrouble on_trouble)
+    : loop_(loop), session_(session), intake_(intake), on_trouble_(std::move(on_trouble)) {}
 
 void Puller::update(const Wants& wants) {
     for (auto at = running_.begin(); at != running_.end();) {
@@ -40,9 +42,15 @@ void Puller::update(const FeedId& feed, bool wanted) {
 }
 
 io::Task<void> Puller::pull(FeedId feed) {
-    auto pulling = pull_until_end(feed);
-    auto ended = co_await pulling;
-    if (!ended && ended.error().code == Errc::invalid) on_trouble_(feed, ended.error());
+    while (true) {
+        auto pulling = pull_until_end(feed);
+        auto ended = co_await pulling;
+        if (ended) co_return;
+        if (ended.error().code == Errc::invalid) on_trouble_(feed, ended.error());
+        if (ended.error().code != Errc::not_found) co_return;
+        auto nap = loop_.sleep(gap_wait_ms);
+        co_await nap;
+    }
 }
 
 io::Async<void> Puller::pull_until_end(FeedId feed) {
@@ -54,9 +62,12 @@ io::Async<void> Puller::pull_until_end(FeedId feed) {
         std::vector<Bytes> messages;
         messages.reserve(batch->size());
         for (muxrpc::Body& item : *batch) messages.push_back(std::move(item.data));
-        auto taking = intake_.take(feed, std::move(messages));
-        auto taken = co_await taking;
-        if (!taken) co_return std::move(taken).error();
+        std::vector<FeedRun> runs(1);
+        runs[0] = {feed, std::move(messages)};
+        auto taking = intake_.take(std::move(runs));
+        std::vector<Taken> taken = co_await taking;
+        if (taken[0].end == Taken::End::bad) co_return error(Errc::invalid, taken[0].why);
+        if (taken[0].end == Taken::End::gap) co_return error(Errc::not_found, "a gap");
     }
 }
 

@@ -35,7 +35,7 @@ class Puller {
     /// Hears of a peer that sends bad messages: which feed, and why it was given up.
     using OnTrouble = std::function<void(const FeedId&, const Error&)>;
 
-    Puller(muxrpc::Session& session, Intake& intake, OnTrouble on_trouble);
+    Puller(io::Loop& loop, muxrpc::Session& session, Intake& intake, OnTrouble on_trouble);
 
     /// Makes the open streams those of `wants`: opens what is missing, drops what is not wanted.
     void update(const Wants& wants);
@@ -47,6 +47,7 @@ class Puller {
     io::Task<void> pull(FeedId feed);
     io::Async<void> pull_until_end(FeedId feed);
 
+    io::Loop& loop_;
     muxrpc::Session& session_;
     Intake& intake_;
     OnTrouble on_trouble_;

@@ -14,12 +14,13 @@ namespace {
 
 using message::FeedState;
 using muxrpc::RemoteError;
+using replication::Taken;
 
 /// A message of a peer that passed every rule.
 struct Verified {
     std::optional<MessageId> previous;
     FeedState state;
-    std::string value;  // compact JSON
+    std::string record;  // up to the time of reception
 };
 
 /// Envelope or bare value.
@@ -29,46 +30,64 @@ json::Value value_of(json::Value item) { return item["key"].is_string() ? item["
 
 /// A run of one feed's messages, looked at.
 struct Feeds::Run {
+    FeedId feed;
+    std::optional<FeedState> state;  // the one before, then the last good one's
+    std::vector<Bytes> texts;
     std::vector<Verified> good;
-    std::optional<message::Refusal> refused;  // the one after the good ones
+    Taken::End end = Taken::End::all;
+    std::string why;
 
-    static Run verify(FeedId feed, std::optional<FeedState> state, std::vector<Bytes> texts,
-                      message::HmacKey hmac);
+    void verify(const message::HmacKey& hmac);
+    bool verify_one(const Bytes& text, json::Document& document, const message::HmacKey& hmac);
+    bool bad(std::string text) {
+        end = Taken::End::bad;
+        why = std::move(text);
+        return false;
+    }
+    static std::vector<Run> verify_all(std::vector<Run> runs, message::HmacKey hmac);
 };
 
 /// Parses and checks. Pure; runs in the pool.
-Feeds::Run Feeds::Run::verify(FeedId feed, std::optional<FeedState> state, std::vector<Bytes> texts,
-                              message::HmacKey hmac) {
-    Run run;
-    run.good.reserve(texts.size());
+std::vector<Feeds::Run> Feeds::Run::verify_all(std::vector<Run> runs, message::HmacKey hmac) {
+    for (Run& run : runs) run.verify(hmac);
+    return runs;
+}
+
+void Feeds::Run::verify(const message::HmacKey& hmac) {
+    good.reserve(texts.size());
+    json::Document document;
     for (const Bytes& text : texts) {
-        json::Document document;
-        if (auto ok = document.parse_borrowed(base::text_of(text)); !ok) {
-            run.refused = message::Refusal{ok.error().what};
-            break;
-        }
-        json::Value value = value_of(document.root());
-        double sequence = value["sequence"].number();
-        if (state && sequence <= static_cast<double>(state->sequence)) continue;
-        if (auto usual = message::check_add_argument(value); !usual) {
-            run.refused = std::move(usual).refusal();
-            break;
-        }
-        auto checked = message::validate(value, state ? &*state : nullptr, hmac);
-        if (checked && checked->author != feed) {
-            run.refused = message::Refusal{"message of another feed than asked for"};
-            break;
-        }
-        if (!checked) {
-            run.refused = std::move(checked).refusal();
-            break;
-        }
-        std::optional<MessageId> previous;
-        if (state) previous = state->id;
-        state = checked->state();
-        run.good.push_back({previous, *state, json::compact(value)});
+        if (!verify_one(text, document, hmac)) break;
     }
-    return run;
+    texts.clear();
+}
+
+bool Feeds::Run::verify_one(const Bytes& text, json::Document& document,
+                            const message::HmacKey& hmac) {
+    if (auto ok = document.parse_borrowed(base::text_of(text)); !ok) return bad(ok.error().what);
+    json::Value value = value_of(document.root());
+    double sequence = value["sequence"].number();
+    double have = state ? static_cast<double>(state->sequence) : 0;
+    if (state && sequence <= have) return true;
+    if (value["author"].string() != feed.text()) {
+        return bad("message of another feed than asked for");
+    }
+    // A write of ours may have failed, a peer may leave something out.
+    if (sequence > have + 1) {
+        end = Taken::End::gap;
+        return false;
+    }
+    if (auto usual = message::check_add_argument(value); !usual) return bad(usual.refusal().text);
+    auto checked = message::validate(value, state ? &*state : nullptr, hmac);
+    if (!checked) return bad(checked.refusal().text);
+    std::optional<MessageId> previous;
+    if (state) previous = state->id;
+    state = checked->state();
+    // Written with the time of its acceptance, which is not known yet: the text ends before that.
+    std::string record = message::envelope(checked->key, value, 0);
+    record.resize(record.size() - std::string_view("0}").size());
+    good.push_back({previous, *state, std::move(record)});
+    return true;
 }
 
 namespace {
@@ -160,42 +179,63 @@ muxrpc::AsyncReply<std::string> Feeds::acknowledged(std::shared_ptr<Batch> batch
     co_return text;
 }
 
-io::Async<std::size_t> Feeds::take(FeedId feed, std::vector<Bytes> messages) {
-    auto verifying = verified(feed, std::move(messages));
-    Run run = co_await verifying;
-    std::size_t taken = 0;
-    for (Verified& message : run.good) {
-        // Another peer may have brought some of them meanwhile.
-        const FeedState* state = ahead(feed);
-        Sequence have = state != nullptr ? state->sequence : 0;
-        if (message.state.sequence <= have) continue;
-        if (message.state.sequence != have + 1) break;
-        if (state != nullptr && message.previous != state->id) {
-            co_return error(Errc::invalid, "two branches of one feed arrived at once");
-        }
-        double received = time_.next();
-        accept(feed, message.state, received,
-               message::envelope(message.state.id, message.value, received));
-        ++taken;
-    }
-    if (run.refused) co_return error(Errc::invalid, run.refused->text);
-    co_return taken;
+io::Task<std::vector<Taken>> Feeds::take(std::vector<replication::FeedRun> given) {
+    auto verifying = verified(std::move(given));
+    std::vector<Run> runs = co_await verifying;
+    std::vector<Taken> answers;
+    answers.reserve(runs.size());
+    for (Run& run : runs) answers.push_back(accept(run));
+    co_return answers;
 }
 
-io::Task<Feeds::Run> Feeds::verified(FeedId feed, std::vector<Bytes> messages) {
+Taken Feeds::accept(Run& run) {
+    Taken answer{0, run.end, std::move(run.why)};
+    for (Verified& message : run.good) {
+        // Another peer may have brought some of them meanwhile, or a write failed.
+        const FeedState* state = ahead(run.feed);
+        Sequence have = state != nullptr ? state->sequence : 0;
+        if (message.state.sequence <= have) continue;
+        if (message.state.sequence != have + 1) {
+            answer.end = Taken::End::gap;
+            break;
+        }
+        if (state != nullptr && message.previous != state->id) {
+            answer.end = Taken::End::bad;
+            answer.why = "two branches of one feed arrived at once";
+            break;
+        }
+        double received = time_.next();
+        json::append_number(message.record, received);
+        message.record += '}';
+        accept(run.feed, message.state, received, std::move(message.record));
+        ++answer.count;
+    }
+    return answer;
+}
+
+io::Task<std::vector<Feeds::Run>> Feeds::verified(std::vector<replication::FeedRun> given) {
     co_await verifying_.acquire();
     Permit permit(verifying_);
     // Not before: those that wait here for their turn would all find the same room.
     auto room = writer_.room();
     co_await room;
-    std::optional<FeedState> before;
-    if (auto* state = ahead(feed)) before = *state;
-    auto verifying = pool_.run(&Run::verify, feed, before, std::move(messages), hmac_);
+    std::vector<Run> runs(given.size());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        runs[i].feed = given[i].feed;
+        runs[i].texts = std::move(given[i].messages);
+        if (auto* state = ahead(given[i].feed)) runs[i].state = *state;
+    }
+    auto verifying = pool_.run(&Run::verify_all, std::move(runs), hmac_);
     co_return co_await verifying;
 }
 
 Sequence Feeds::latest(const FeedId& feed) const {
     const FeedState* state = ahead(feed);
+    return state != nullptr ? state->sequence : 0;
+}
+
+Sequence Feeds::stored_sequence(const FeedId& feed) const {
+    const FeedState* state = stored(feed);
     return state != nullptr ? state->sequence : 0;
 }
 

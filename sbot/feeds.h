@@ -45,8 +45,9 @@ class Feeds final : public replication::Intake {
     /// written with, or null where it is no valid next message.
     io::Task<std::shared_ptr<Batch>> queue(json::Value message);
     /// See replication/intake.h.
-    io::Async<std::size_t> take(FeedId feed, std::vector<Bytes> messages) override;
+    io::Task<std::vector<replication::Taken>> take(std::vector<replication::FeedRun> runs) override;
     Sequence latest(const FeedId& feed) const override;
+    Sequence stored_sequence(const FeedId& feed) const override;
 
     /// What is accepted (`ahead`) or in the log and visible; null for an unknown feed.
     const message::FeedState* ahead(const FeedId& feed) const;
@@ -72,7 +73,8 @@ class Feeds final : public replication::Intake {
                                   double received, std::string text);
     static muxrpc::AsyncReply<std::string> acknowledged(std::shared_ptr<Batch> batch,
                                                         std::string text);
-    io::Task<Run> verified(FeedId feed, std::vector<Bytes> messages);
+    io::Task<std::vector<Run>> verified(std::vector<replication::FeedRun> runs);
+    replication::Taken accept(Run& run);
 
     io::Pool& pool_;
     Writer& writer_;

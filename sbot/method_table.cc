@@ -136,6 +136,15 @@ constexpr MethodArgument ping[] = {
 constexpr MethodArgument replicate_feed[] = {
     the_feed, {"replicate", "boolean", "false: no longer", true, "true"}};
 
+constexpr MethodArgument block_passing[] = {
+    {"from", "FeedId", "whose feed"},
+    {"to", "FeedId", "the peer that gets and gives it no more"},
+    {"blocking", "boolean", "false: no longer", true, "false"}};
+constexpr MethodArgument follow_wants[] = {
+    {"live", "boolean", "go on with what changes", true, "false"}};
+constexpr MethodArgument ebt_options[] = {{"options", "object", "`{version: 3}`"}};
+constexpr MethodArgument ebt_feed[] = {{"id", "FeedId", "of which feed", true, "the own one"}};
+
 constexpr MethodArgument create_invite[] = {
     {"uses", "number", "how many may use it", true, "1"},
     {"note", "any", "goes into the message by which we follow the guest"},
@@ -252,7 +261,19 @@ constexpr MethodEntry table[] = {
     {"connScheduler.help", sync, Allow::local, "the methods of this group"},
 
     {"replicate.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
+    {"replicate.block", sync, Allow::local, "keep a feed from a peer, or stop that", block_passing},
+    {"replicate.upto", source, Allow::local, "the feeds that are fetched, with their numbers",
+     follow_wants},
+    {"replicate.changes", source, Allow::local, "how far everything is, while that changes"},
     {"replicate.help", sync, Allow::local, "the methods of this group"},
+
+    {"ebt.replicate", duplex, Allow::peer, "exchange feeds (epidemic broadcast trees)",
+     ebt_options},
+    {"ebt.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
+    {"ebt.block", sync, Allow::local, "keep a feed from a peer, or stop that", block_passing},
+    {"ebt.peerStatus", sync, Allow::local, "who has how much of a feed, and why none of it comes",
+     ebt_feed},
+    {"ebt.help", sync, Allow::local, "the methods of this group"},
 
     {"invite.create", async, Allow::local, "make an invite to this server", create_invite},
     {"invite.use", async, Allow::invite, "have this server follow the guest", use_invite},
@@ -291,6 +312,7 @@ constexpr MethodGroup groups[] = {
     {"conn", "connections to peers, as newer applications ask for them"},
     {"connScheduler", "whether peers are dialled by themselves"},
     {"replicate", "which feeds to fetch"},
+    {"ebt", "exchange of feeds with peers"},
     {"invite", "codes by which a pub follows a guest"},
     {"friends", "who follows and blocks whom, and how far everybody is"},
     {"blobs", "files, each named by its hash"},

@@ -116,6 +116,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     if (!invites) return std::move(invites).error();
     node->invites_ = std::move(*invites);
 
+    if (auto made = node->make_replicator(); !made) return std::move(made).error();
+
     Peers::Options options;
     options.own = node->keys_.id;
     options.masters = node->settings_.masters;
@@ -128,8 +130,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     options.blocked = [raw = node.get()](const FeedId& peer) {
         return raw->friends_->now()->blocked(peer);
     };
-    node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->feeds_, log,
-                                           std::move(options));
+    node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->replicator_,
+                                           log, std::move(options));
     node->friends_->observe(*node->peers_);
 
     node->gossip_.reset(new Gossip(
@@ -149,6 +151,9 @@ void Node::add_methods() {
     add_manifest_method(router_);
     server_services_.reset(new ServerServices{settings_, keys_.id, *peers_});
     add_server_methods(router_, *server_services_);
+    replication_services_.reset(
+        new ReplicationServices{loop_, keys_.id, *replicator_, *feeds_, *reading_});
+    add_replication_methods(router_, *replication_services_);
     raw_services_.reset(new RawServices{pool_, readable_, *writer_, *feeds_, *reading_});
     log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_, *friends_});
     add_log_methods(router_, *log_services_);
@@ -327,6 +332,7 @@ io::Async<void> Node::index() {
     }
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
+    replicator_->start();
     befriending_ = befriend();
     gossip_->start(*reading_);
     texts_ = index_texts();
@@ -347,12 +353,51 @@ io::Task<void> Node::befriend() {
     if (!loaded) log_.error("friends", loaded.error().what);
 }
 
+Result<void> Node::make_replicator() {
+    history_ = std::make_unique<FeedHistory>(*reading_);
+    auto clocks = replication::PeerClocks::open(pool_, settings_.folder + "/flume/peers.sqlite",
+                                                settings_.folder + "/ebt");
+    if (!clocks) return std::move(clocks).error();
+    clocks_ = std::move(*clocks);
+    auto on_trouble = [this](const FeedId& peer, const FeedId& feed, const std::string& why) {
+        log_.warning("replication",
+                     peer.text() + " sent a bad message of " + feed.text() + ": " + why);
+    };
+    replication::Replicator::Options options;
+    options.own = keys_.id;
+    Bytes salt(sizeof options.salt);
+    random_.fill(salt);
+    options.salt = base::load_be(salt, salt.size());
+    replicator_ = std::make_unique<replication::Replicator>(
+        loop_, pool_, *feeds_, *history_, *clocks_, options, std::move(on_trouble));
+    return {};
+}
+
 void Node::batch_done(const Batch& batch) {
     feeds_->batch_done(batch);
     if (batch.failed) log_.error("log", batch.failed->what);
     // What is stored but not in the index comes with the next batch, when the index has caught up.
     if (batch.stored && !batch.failed) reading_->grown(batch.records.back().received);
     if (batch.stored && batch.records.back().author != keys_.id) gossip_->downloading();
+    tell_replicator(batch);
+}
+
+void Node::tell_replicator(const Batch& batch) {
+    for (const Record& record : batch.records) {
+        if (!batch.stored) {
+            replicator_->lost(record.author);
+        } else if (untold_.empty() || untold_.back() != record.author) {
+            untold_.push_back(record.author);
+        }
+    }
+    if (batch.stored && !batch.failed) {
+        history_->remember(batch);
+        for (const FeedId& feed : untold_) {
+            replicator_->stored(feed, feeds_->stored_sequence(feed));
+        }
+        untold_.clear();
+    }
+    replicator_->settle();
 }
 
 io::Task<void> Node::stop() {
@@ -360,6 +405,7 @@ io::Task<void> Node::stop() {
     co_await peers_->close();
     co_await gossip_->close();
     co_await writer_->flushed();
+    co_await clocks_->flushed();
 }
 
 }  // namespace sbot::app

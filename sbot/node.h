@@ -23,6 +23,7 @@
 #include "sbot/friends.h"
 #include "sbot/gossip.h"
 #include "sbot/gossip_methods.h"
+#include "sbot/history.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
 #include "sbot/links_methods.h"
@@ -30,6 +31,7 @@
 #include "sbot/peers.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
+#include "sbot/replication_methods.h"
 #include "sbot/server_methods.h"
 #include "sbot/settings.h"
 #include "sbot/status_methods.h"
@@ -75,7 +77,9 @@ class Node {
     void add_invites();
     io::Async<void> listen();
     Result<void> write_manifest();
+    Result<void> make_replicator();
     void batch_done(const Batch& batch);
+    void tell_replicator(const Batch& batch);
 
     io::Loop& loop_;
     Settings settings_;
@@ -113,6 +117,11 @@ class Node {
     std::unique_ptr<FriendServices> friend_services_;
     std::unique_ptr<ServerServices> server_services_;
     std::unique_ptr<InviteServices> invite_services_;
+    std::unique_ptr<FeedHistory> history_;
+    std::unique_ptr<replication::PeerClocks> clocks_;
+    std::unique_ptr<replication::Replicator> replicator_;
+    std::unique_ptr<ReplicationServices> replication_services_;
+    std::vector<FeedId> untold_;  // stored, but not in the index yet
     std::unique_ptr<Gossip> gossip_;
     std::unique_ptr<GossipServices> gossip_services_;
     std::unique_ptr<Peers> peers_;

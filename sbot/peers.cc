@@ -7,17 +7,9 @@ namespace sbot::app {
 namespace {
 
 constexpr std::uint64_t close_wait_ms = 3000;
-// A JavaScript peer that dialled us misses a call that comes right behind the handshake: it listens
-// for calls only once its own set-up is done, which its first packet shows.
-constexpr std::uint64_t first_packet_wait_ms = 500;
 constexpr std::uint64_t sweep_ms = 5000;
 // Two peers that dial each other at the same time meet within this.
 constexpr std::uint64_t twin_ms_max = 10000;
-
-io::Async<void> wait_for(io::Event& event) {
-    co_await event.wait();
-    co_return {};
-}
 
 std::string name_of(const io::Socket& socket) {
     if (socket.is_unix()) return "unix socket";
@@ -50,14 +42,12 @@ class Counted {
 /// One session and what runs over it; lives in the frame of `run`, known to `connections_`.
 struct Peers::Connection {
     Connection(Peers& its_peers, Link its_link, std::unique_ptr<io::ByteStream> stream,
-               muxrpc::Caller caller, muxrpc::SessionOptions options,
-               replication::Puller::OnTrouble on_trouble)
+               muxrpc::Caller caller, muxrpc::SessionOptions options)
         : peers(its_peers),
           link(std::move(its_link)),
           session(peers.loop_,
                   std::make_unique<MeteredStream>(peers.loop_, std::move(stream), link.meter),
-                  peers.router_, std::move(caller), options),
-          puller(session, peers.intake_, std::move(on_trouble)) {
+                  peers.router_, std::move(caller), options) {
         link.session = &session;
         link.since = peers.clock_.wall_ms();
         link.since_ms = peers.loop_.now_ms();
@@ -69,23 +59,18 @@ struct Peers::Connection {
         if (is_peer() && peers.watcher_ != nullptr) peers.watcher_->unlinked(link);
     }
     bool is_peer() const { return session.caller().rights != muxrpc::Rights::local; }
-    void replicate() {
-        if (replicating) puller.update(peers.wants_);
-    }
 
     Peers& peers;
     Link link;
     muxrpc::Session session;
-    replication::Puller puller;
-    bool replicating = false;
 };
 
 Peers::Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router& router,
-             replication::Intake& intake, base::Logger& log, Options options)
+             replication::Replicator& replicator, base::Logger& log, Options options)
     : loop_(loop),
       identity_(identity),
       router_(router),
-      intake_(intake),
+      replicator_(replicator),
       log_(log),
       options_(std::move(options)) {
     tasks_.add(sweep());
@@ -171,29 +156,23 @@ io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller
         is_peer ? limits::frame_bytes_max_stranger : limits::frame_bytes_max_self;
     if (is_peer) options.budget = &budget_;
     std::string who = caller.id + " at " + address;
-    auto on_trouble = [this, who](const FeedId& feed, const Error& why) {
-        log_.warning("replication",
-                     who + " sent a bad message of " + feed.text() + ": " + why.what);
-    };
     if (is_peer) make_room();
     Link link = link_of(caller, std::move(address), dialled);
-    Connection connection(*this, std::move(link), std::move(stream), std::move(caller), options,
-                          on_trouble);
+    Connection connection(*this, std::move(link), std::move(stream), std::move(caller), options);
     if (is_peer) resolve_twin(connection);
     log_.info("peers", who + ": connected");
     auto running = connection.session.run();
-    auto replicating = replicate(connection);
+    auto replicating = replicate(connection, dialled);
     auto ended = co_await running;
     log_.info("peers", who + ": " + ended.error().what);
 }
 
-io::Task<void> Peers::replicate(Connection& connection) {
-    if (connection.session.caller().rights != muxrpc::Rights::peer) co_return;
-    auto hearing = io::timeout(loop_, first_packet_wait_ms, wait_for(connection.session.heard()));
-    auto heard = co_await hearing;
-    (void)heard;  // a peer that says nothing is asked too
-    connection.replicating = true;
-    connection.replicate();
+io::Task<void> Peers::replicate(Connection& connection, bool we_dialled) {
+    const muxrpc::Caller& caller = connection.session.caller();
+    auto peer = FeedId::parse(caller.id);
+    if (caller.rights != muxrpc::Rights::peer || !peer) co_return;
+    auto accompanying = replicator_.accompany(connection.session, *peer, we_dialled);
+    co_await accompanying;
 }
 
 /// Hangs up on peers that are silent for too long, dead ones among them.
@@ -278,17 +257,13 @@ void Peers::hang_up_all() {
     }
 }
 
-void Peers::request(const FeedId& feed, bool wanted) {
-    if (!wants_.set(feed, wanted)) return;
-    for (Connection* connection : connections_) {
-        if (connection->replicating) connection->puller.update(feed, wanted);
-    }
-}
+void Peers::request(const FeedId& feed, bool wanted) { replicator_.request(feed, wanted); }
 
 void Peers::hops_changed(std::span<const friends::HopsChange> changes) {
     for (const friends::HopsChange& change : changes) {
         if (change.blocked()) hang_up(change.feed);
-        request(change.feed, change.wanted());
+        replicator_.block(options_.own, change.feed, change.blocked());
+        replicator_.request(change.feed, change.wanted());
     }
 }
 

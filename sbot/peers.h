@@ -15,7 +15,7 @@
 #include "muxrpc/session.h"
 #include "net/address.h"
 #include "net/secure_stream.h"
-#include "replication/puller.h"
+#include "replication/replicator.h"
 #include "sbot/metered_stream.h"
 
 namespace sbot::app {
@@ -60,7 +60,7 @@ class Peers final : public friends::HopsObserver {
     };
 
     Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router& router,
-          replication::Intake& intake, base::Logger& log, Options options);
+          replication::Replicator& replicator, base::Logger& log, Options options);
     ~Peers() override;
 
     /// Takes over a listening socket: net~shs, or the unix socket, whose callers have all rights.
@@ -98,18 +98,17 @@ class Peers final : public friends::HopsObserver {
     io::Task<void> sweep();
     void make_room();
     void resolve_twin(Connection& newcomer);
-    io::Task<void> replicate(Connection& connection);
+    io::Task<void> replicate(Connection& connection, bool we_dialled);
     muxrpc::Caller caller_of(const FeedId& peer) const;
     std::size_t strangers() const;
 
     io::Loop& loop_;
     const net::Identity& identity_;
     const muxrpc::Router& router_;
-    replication::Intake& intake_;
+    replication::Replicator& replicator_;
     base::Logger& log_;
     Options options_;
     muxrpc::Budget budget_{limits::strangers_bytes_max, limits::stranger_bytes_granted};
-    replication::Wants wants_;
     std::size_t handshakes_ = 0;
     std::list<Connection*> connections_;
     std::list<std::unique_ptr<io::Listener>> listeners_;

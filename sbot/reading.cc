@@ -136,6 +136,35 @@ Listed list_feed(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<cons
     }
 }
 
+struct Values {
+    std::unique_ptr<flume::CoreReader> reader;
+    Result<std::vector<Bytes>> values;
+};
+
+Values read_values(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<const Entries> from,
+                   FeedId feed, Sequence first, Sequence last) {
+    flume::PageOf page;
+    page.limit = page_rows;
+    page.bounds.gte = static_cast<double>(first);
+    page.bounds.lte = static_cast<double>(last);
+    auto rows = reader->by_feed(feed, page);
+    if (!rows) return {std::move(reader), std::move(rows).error()};
+    std::vector<Bytes> values;
+    Shape bare;
+    bare.keys = false;
+    std::size_t bytes = 0;
+    for (const flume::Row& row : *rows) {
+        if (row.at != static_cast<double>(first + values.size()) || bytes > page_bytes_max) break;
+        auto record = from->log->get(row.offset);
+        if (!record) break;  // deleted
+        auto body = shaped(base::text_of(*record), bare, 0);
+        if (!body) break;
+        bytes += body->data.size();
+        values.push_back(std::move(body->data));
+    }
+    return {std::move(reader), std::move(values)};
+}
+
 Result<std::string> read_at(std::shared_ptr<const Entries> entries, flume::Offset at) {
     auto record = entries->log->get(at);
     if (!record) return std::move(record).error();
@@ -368,6 +397,19 @@ io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(Fe
     Listed listed = co_await listing;
     give_back(std::move(listed.reader));
     co_return std::move(listed.entries);
+}
+
+io::Async<std::vector<Bytes>> Reading::values_of(FeedId feed, Sequence first, Sequence last) {
+    co_await readers_.acquire();
+    Permit permit(readers_);
+    co_await ready_.wait();
+    Use use(*this);
+    auto reader = take_reader();
+    if (!reader) co_return std::move(reader).error();
+    auto reading = pool_.run(&read_values, std::move(*reader), entries_, feed, first, last);
+    Values page = co_await reading;
+    give_back(std::move(page.reader));
+    co_return std::move(page.values);
 }
 
 io::Async<std::string> Reading::by_offset(flume::Offset at) {

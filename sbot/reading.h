@@ -71,6 +71,9 @@ class Reading {
     io::Async<std::string> by_offset(flume::Offset at);
     /// The messages of a feed that are in the log, in order.
     io::Async<std::vector<std::pair<std::string, flume::Offset>>> all_of(FeedId feed);
+    /// Bare values of a feed from `first` to `last`, as many as make a page and without a gap:
+    /// fewer where one is not there.
+    io::Async<std::vector<Bytes>> values_of(FeedId feed, Sequence first, Sequence last);
     /// Where a message lies. Error `not_found`, with the reference's words.
     io::Async<flume::Offset> offset_of(MessageId key);
 

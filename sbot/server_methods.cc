@@ -37,16 +37,6 @@ AsyncReply<Body> address(ServerServices& services, Request request) {
     co_return Body::utf8(text);
 }
 
-AsyncReply<Body> request_feed(ServerServices& services, Request request) {
-    json::Value given = request.arg(0);
-    json::Value id = given.is_object() ? given["id"] : given;
-    json::Value wanted = given.is_object() ? given["replicate"] : request.arg(1);
-    auto feed = FeedId::parse(id.string());
-    if (!feed) co_return param_type("feedId");
-    services.peers.request(*feed, !wanted.exists() || wanted.is_null() || wanted.truthy());
-    co_return Body::json("false");  // how the reference writes undefined
-}
-
 }  // namespace
 
 std::string address_in(const Settings& settings, const FeedId& own, std::string_view scope) {
@@ -79,7 +69,6 @@ void add_server_methods(muxrpc::Router& router, ServerServices& services) {
     router.sync("whoami", Allow::local, with(&whoami));
     router.sync("version", Allow::local, with(&version));
     router.sync("address", Allow::local, with(&address));
-    router.sync("replicate.request", Allow::local, with(&request_feed));
 }
 
 namespace {

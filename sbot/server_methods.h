@@ -15,7 +15,7 @@ struct ServerServices {
     Peers& peers;
 };
 
-/// whoami, version, address, replicate.request.
+/// whoami, version, address.
 void add_server_methods(muxrpc::Router& router, ServerServices& services);
 
 /// `manifest`, of everything registered before it is called.

@@ -21,6 +21,25 @@ std::string_view read_key_of(const ReadKeys* keys, std::string_view message) {
     return found != keys->end() ? std::string_view(found->second) : std::string_view();
 }
 
+std::optional<std::string_view> value_text(std::string_view record) {
+    constexpr std::string_view head = "{\"key\":\"",
+                               middle = "\",\"value\":", tail = ",\"timestamp\":";
+    constexpr std::string_view value_end = ".sig.ed25519\"}";
+    constexpr std::size_t key_bytes = 52;
+    std::size_t begin = head.size() + key_bytes + middle.size();
+    if (!record.starts_with(head) || record.size() < begin || record.back() != '}') return {};
+    if (record.substr(begin - middle.size(), middle.size()) != middle) return {};
+    std::size_t end = record.rfind(tail);
+    if (end == std::string_view::npos || end < begin) return {};
+    std::string_view time = record.substr(end + tail.size());
+    time.remove_suffix(1);
+    if (time.empty() || time.find_first_not_of("0123456789.e+") != std::string_view::npos)
+        return {};
+    std::string_view value = record.substr(begin, end - begin);
+    if (!value.starts_with('{') || !value.ends_with(value_end)) return {};
+    return value;
+}
+
 std::string unboxed_or_stored(json::Value value, const message::Unboxer& unboxer,
                               std::string_view read_key) {
     if (auto plain = unboxed(value, unboxer, read_key)) return *plain;
@@ -30,6 +49,9 @@ std::string unboxed_or_stored(json::Value value, const message::Unboxer& unboxer
 std::optional<muxrpc::Body> shaped(std::string_view record, const Shape& shape, double rts) {
     if (shape.keys && shape.values && !shape.rts && shape.unboxer == nullptr) {
         return muxrpc::Body::json(record);
+    }
+    if (!shape.keys && shape.unboxer == nullptr) {
+        if (auto value = value_text(record)) return muxrpc::Body::json(*value);
     }
     json::Document document;
     if (!document.parse_borrowed(record)) return std::nullopt;

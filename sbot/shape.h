@@ -27,6 +27,10 @@ struct Shape {
 /// Nothing where the record cannot be read. `rts` counts only with keys and values.
 std::optional<muxrpc::Body> shaped(std::string_view record, const Shape& shape, double rts);
 
+/// The value inside an envelope in the form in which this server and the reference write it, found
+/// without parsing; nothing for any other form.
+std::optional<std::string_view> value_text(std::string_view record);
+
 /// Empty where none is known.
 std::string_view read_key_of(const ReadKeys* keys, std::string_view message);
 

@@ -1,6 +1,6 @@
 'use strict';
-// Whole feeds to and from ssb-server 16 by createHistoryStream: it dials and it is dialled, with
-// its EBT plugin (which we refuse, so that it falls back) and without.
+// Whole feeds to and from ssb-server 16: it dials and it is dialled, with
+// its EBT plugin and without (createHistoryStream then).
 const assert = require('assert');
 const ssb_keys = require('ssb-keys');
 const validate = require('ssb-validate');

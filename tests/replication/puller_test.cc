@@ -27,17 +27,23 @@ class FakeIntake final : public Intake {
         auto found = known.find(id);
         return found != known.end() ? found->second : 0;
     }
-    io::Async<std::size_t> take(FeedId id, std::vector<Bytes> messages) override {
+    Sequence stored_sequence(const FeedId& id) const override { return latest(id); }
+    io::Task<std::vector<Taken>> take(std::vector<FeedRun> given) override {
         co_await open.wait();
-        runs.push_back(messages.size());
-        std::size_t count = 0;
-        for (const Bytes& message : messages) {
-            if (base::text_of(message) == "\"bad\"") co_return error(Errc::invalid, "it is bad");
+        std::vector<Taken> answers;
+        for (const FeedRun& run : given) answers.push_back(take_one(run));
+        co_return answers;
+    }
+    Taken take_one(const FeedRun& run) {
+        runs.push_back(run.messages.size());
+        Taken answer;
+        for (const Bytes& message : run.messages) {
+            if (base::text_of(message) == "\"bad\"") return {0, Taken::End::bad, "it is bad"};
             taken.push_back(base::to_text(message));
-            ++known[id];
-            ++count;
+            ++known[run.feed];
+            ++answer.count;
         }
-        co_return count;
+        return answer;
     }
 
     std::map<FeedId, Sequence> known;
@@ -84,7 +90,7 @@ class PullerTest : public testing::Test {
         running = session->run();
         peer_running = peer->run();
         puller =
-            std::make_unique<Puller>(*session, intake, [this](const FeedId& id, const Error& e) {
+            std::make_unique<Puller>(loop, *session, intake, [this](const FeedId& id, const Error& e) {
                 troubles.push_back(id.text() + " " + e.what);
             });
         intake.open.set();

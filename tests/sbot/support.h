@@ -125,10 +125,12 @@ class Store {
         return done ? *done : done.error().message;
     }
     /// `take`, and then until it is written.
-    Result<std::size_t> take(const FeedId& feed, std::vector<Bytes> messages) {
-        auto taken = loop.run(feeds->take(feed, std::move(messages)));
+    replication::Taken take(const FeedId& feed, std::vector<Bytes> messages) {
+        std::vector<replication::FeedRun> runs(1);
+        runs[0] = {feed, std::move(messages)};
+        auto taken = loop.run(feeds->take(std::move(runs)));
         loop.run(writer->flushed());
-        return taken;
+        return taken.at(0);
     }
 
     io::Loop& loop;

@@ -10,6 +10,8 @@
 namespace sbot::app {
 namespace {
 
+using replication::Taken;
+
 constexpr std::string_view a_post = R"({"type":"post","text":"some words"})";
 
 class WriterTest : public testing::Test {
@@ -178,37 +180,74 @@ TEST_F(WriterTest, takes_runs_of_peers_and_keeps_what_is_good) {
     auto other = pair_of(2);
     auto messages = feed_of(other, 5);
     auto taken = store.take(other.id, as_bytes({messages[0], messages[1]}));
-    ASSERT_TRUE(taken);
-    EXPECT_EQ(*taken, 2U);
+    EXPECT_EQ(taken.count, 2U);
+    EXPECT_EQ(taken.end, Taken::End::all);
     // Known ones are passed over, an envelope is as good as the value.
     std::string envelope = R"({"key":"%x","value":)" + messages[2] + ",\"timestamp\":1}";
     taken = store.take(other.id, as_bytes({messages[1], envelope}));
-    ASSERT_TRUE(taken);
-    EXPECT_EQ(*taken, 1U);
+    EXPECT_EQ(taken.count, 1U);
     std::string forged = messages[4];
     forged.replace(forged.find("\"n\":5"), 5, "\"n\":6");
     taken = store.take(other.id, as_bytes({messages[3], forged}));
-    ASSERT_FALSE(taken);
-    EXPECT_EQ(taken.error().code, Errc::invalid);
+    EXPECT_EQ(taken.count, 1U);
+    EXPECT_EQ(taken.end, Taken::End::bad);
     EXPECT_EQ(store.feeds->latest(other.id), 4U);
     EXPECT_EQ(store.feeds->stored(other.id)->sequence, 4U);
 
     auto third = feed_of(pair_of(3), 5);
-    EXPECT_FALSE(store.take(other.id, as_bytes({third[4]})).has_value());
-    EXPECT_FALSE(store.take(other.id, as_bytes({"{", "null"})).has_value());
+    EXPECT_EQ(store.take(other.id, as_bytes({third[4]})).end, Taken::End::bad);
+    EXPECT_EQ(store.take(other.id, as_bytes({"{", "null"})).end, Taken::End::bad);
     EXPECT_EQ(store.feeds->latest(pair_of(3).id), 0U);
     EXPECT_EQ(store.feeds->latest(other.id), 4U);
+}
+
+TEST_F(WriterTest, a_gap_is_no_fault_of_whoever_sent_it) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 5);
+    auto taken = store.take(other.id, as_bytes({messages[1]}));
+    EXPECT_EQ(taken.end, Taken::End::gap);
+    taken = store.take(other.id, as_bytes({messages[0], messages[1], messages[3]}));
+    EXPECT_EQ(taken.count, 2U);
+    EXPECT_EQ(taken.end, Taken::End::gap);
+    EXPECT_EQ(store.feeds->stored(other.id)->sequence, 2U);
+}
+
+TEST_F(WriterTest, what_follows_messages_that_a_full_disk_refused_is_a_gap) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 6);
+    store.take(other.id, as_bytes({messages[0]}));
+    store.disk.full_after(10);
+    store.take(other.id, as_bytes({messages[1], messages[2]}));
+    EXPECT_EQ(store.feeds->latest(other.id), 1U);
+    EXPECT_EQ(store.take(other.id, as_bytes({messages[3]})).end, Taken::End::gap);
+}
+
+TEST_F(WriterTest, one_job_takes_runs_of_several_feeds) {
+    std::vector<replication::FeedRun> runs;
+    for (std::uint8_t i = 2; i < 6; ++i) {
+        auto keys = pair_of(i);
+        runs.push_back({keys.id, as_bytes(feed_of(keys, i))});
+    }
+    auto taken = loop.run(store.feeds->take(std::move(runs)));
+    ASSERT_EQ(taken.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(taken[i].count, i + 2);
+    loop.run(store.writer->flushed());
+    EXPECT_EQ(store.feeds->stored(pair_of(5).id)->sequence, 5U);
 }
 
 TEST_F(WriterTest, a_message_comes_in_once_though_two_peers_bring_it) {
     auto other = pair_of(2);
     auto messages = feed_of(other, 60);
-    auto one = store.feeds->take(other.id, as_bytes(messages));
-    auto two = store.feeds->take(other.id, as_bytes(messages));
+    auto run = [&] {
+        std::vector<replication::FeedRun> runs(1);
+        runs[0] = {other.id, as_bytes(messages)};
+        return runs;
+    };
+    auto one = store.feeds->take(run());
+    auto two = store.feeds->take(run());
     auto first = loop.run(std::move(one));
     auto second = loop.run(std::move(two));
-    ASSERT_TRUE(first && second);
-    EXPECT_EQ(*first + *second, 60U);
+    EXPECT_EQ(first[0].count + second[0].count, 60U);
     loop.run(store.writer->flushed());
     EXPECT_EQ(store.feeds->stored(other.id)->sequence, 60U);
 }

@@ -1,0 +1,109 @@
+#include "replication/incoming.h"
+
+#include <utility>
+
+#include "base/limits.h"
+
+namespace sbot::replication {
+namespace {
+
+// What is checked as one job: some ten milliseconds, whose way there and back counts for little.
+constexpr std::size_t job_messages_max = 256;
+// One is checked while the next is put together; how many really run at once is the intake's.
+constexpr std::size_t worker_count = 2;
+
+}  // namespace
+
+Incoming::Incoming(Intake& intake, OnEnd on_end) : intake_(intake), on_end_(std::move(on_end)) {
+    for (std::size_t i = 0; i < worker_count; ++i) workers_.push_back(work());
+}
+
+bool Incoming::is_full(const Share& share) const {
+    return share.messages >= limits::incoming_messages_per_peer_max ||
+           bytes_ >= limits::incoming_bytes_max;
+}
+
+void Incoming::add(const FeedId& feed, const FeedId& peer, Bytes message,
+                   std::shared_ptr<Share> share) {
+    Line& line = lines_[feed];
+    if (line.items.empty() && !line.busy) ready_.push_back(feed);
+    ++share->messages;
+    bytes_ += message.size();
+    line.items.push_back({peer, std::move(message), std::move(share)});
+    something_.set();
+}
+
+/// The messages of one peer at the head of the line that waits longest.
+FeedRun Incoming::next_run(std::size_t messages_max, std::vector<Origin>& origins) {
+    FeedRun run;
+    run.feed = ready_.front();
+    ready_.pop_front();
+    Line& line = lines_[run.feed];
+    line.busy = true;
+    Origin origin;
+    origin.peer = line.items.front().peer;
+    origin.share = line.items.front().share;
+    while (!line.items.empty() && run.messages.size() < messages_max &&
+           line.items.front().share == origin.share) {
+        origin.bytes += line.items.front().message.size();
+        run.messages.push_back(std::move(line.items.front().message));
+        line.items.pop_front();
+    }
+    origin.messages = run.messages.size();
+    origins.push_back(std::move(origin));
+    return run;
+}
+
+io::Task<void> Incoming::work() {
+    while (true) {
+        while (ready_.empty()) {
+            something_.reset();
+            co_await something_.wait();
+        }
+        std::vector<FeedRun> runs;
+        std::vector<Origin> origins;
+        std::vector<FeedId> feeds;
+        std::size_t messages = 0;
+        while (!ready_.empty() && messages < job_messages_max) {
+            runs.push_back(next_run(job_messages_max - messages, origins));
+            feeds.push_back(runs.back().feed);
+            messages += runs.back().messages.size();
+        }
+        auto taking = intake_.take(std::move(runs));
+        std::vector<Taken> taken = co_await taking;
+        for (std::size_t i = 0; i < taken.size(); ++i) finish(feeds[i], origins[i], taken[i]);
+        room_.set();
+        room_.reset();
+    }
+}
+
+void Incoming::finish(const FeedId& feed, const Origin& origin, const Taken& how) {
+    origin.share->messages -= origin.messages;
+    bytes_ -= origin.bytes;
+    Line& line = lines_[feed];
+    line.busy = false;
+    if (how.end == Taken::End::bad) drop(line, origin.peer);
+    if (line.items.empty()) {
+        lines_.erase(feed);
+    } else {
+        ready_.push_back(feed);
+        something_.set();
+    }
+    if (how.end != Taken::End::all) on_end_(feed, origin.peer, how);
+}
+
+/// What a peer sent behind a bad message is not looked at.
+void Incoming::drop(Line& line, const FeedId& peer) {
+    std::deque<Item> others;
+    for (Item& item : line.items) {
+        if (item.peer != peer) {
+            others.push_back(std::move(item));
+            continue;
+        }
+        --item.share->messages;
+        bytes_ -= item.message.size();
+    }
+    line.items = std::move(others);
+}
+
+}  // namespace sbot::replication

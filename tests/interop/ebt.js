@@ -1,0 +1,101 @@
+'use strict';
+// Hundreds of feeds at once by EBT between us and ssb-server 16, in both directions over one
+// connection: equal clocks and equal bytes at the end, a cut in the middle does no harm, and a feed
+// passes from server to server as it is published.
+const assert = require('assert');
+const crypto = require('crypto');
+const ssb_keys = require('ssb-keys');
+const validate = require('ssb-validate');
+const { run, test, until } = require('./lib/harness');
+const { call, close, collect } = require('./lib/rpc');
+const { Server, programs, random_caps } = require('./lib/server');
+
+const feeds_each = 150;
+const messages_each = 35;
+
+function make_feed(number) {
+    const seed = crypto.createHash('sha256').update(`feed ${number}`).digest();
+    const keys = ssb_keys.generate('ed25519', seed);
+    let state = validate.initial();
+    const messages = [];
+    for (let i = 0; i < messages_each; i++) {
+        const content = { type: 'post', text: `feed ${number} é message ${i}`, 3: i / 7 };
+        state = validate.appendNew(state, null, keys, content, 1500000000000 + i);
+        messages.push(state.queue.pop().value);
+    }
+    return { id: keys.id, messages };
+}
+
+async function load(rpc, feeds) {
+    for (const feed of feeds) {
+        await Promise.all(feed.messages.map((value) => call(rpc, 'add', value)));
+    }
+}
+
+const all = (clock) => Object.values(clock).reduce((sum, sequence) => sum + sequence, 0);
+
+const lines = async (rpc, id) => (await collect(rpc, 'createUserStream', { id })).map(
+    ({ key, value }) => `${key} ${JSON.stringify(value)}`);
+
+run(async () => {
+    const feeds = Array.from({ length: 2 * feeds_each }, (_, number) => make_feed(number));
+    const caps = random_caps();
+    const [ours, theirs] = await Promise.all([
+        Server.start({ caps, name: 'ours' }),
+        Server.start({ caps, name: 'js', program: programs.js, env: { WITHOUT: '' } })
+    ]);
+    const [our, their] = await Promise.all([ours.client(), theirs.client()]);
+    await test(`${feeds_each} feeds are stored on each side`, () => Promise.all([
+        load(our, feeds.slice(0, feeds_each)), load(their, feeds.slice(feeds_each))]), 120000);
+    await test('all feeds are asked for on both sides', async () => {
+        for (const rpc of [our, their]) {
+            for (const { id } of feeds) await call(rpc, 'replicate.request', id);
+            for (const id of [ours.id, theirs.id]) await call(rpc, 'replicate.request', id);
+        }
+    });
+    const total = 2 * feeds_each * messages_each;
+    await test(`${total} messages are on both sides`, async () => {
+        await call(our, 'gossip.connect', theirs.address);
+        for (const rpc of [our, their]) {
+            await until('all messages', async () => all(await call(rpc, 'getVectorClock')) === total,
+                        100000, 200);
+        }
+    }, 120000);
+    await test('the clocks are equal', async () => {
+        const [here, there] = await Promise.all(
+            [our, their].map((rpc) => call(rpc, 'getVectorClock')));
+        assert.deepStrictEqual(here, there);
+    });
+    await test('every tenth feed has the same keys and bytes', async () => {
+        for (let i = 0; i < feeds.length; i += 10) {
+            const [here, there] = await Promise.all(
+                [our, their].map((rpc) => lines(rpc, feeds[i].id)));
+            assert.strictEqual(here.length, messages_each);
+            assert.deepStrictEqual(here, there);
+        }
+    });
+    await test('ebt.peerStatus has the form of the reference', async () => {
+        const status = await call(our, 'ebt.peerStatus', feeds[feeds_each].id);
+        assert.strictEqual(status.id, feeds[feeds_each].id);
+        assert.strictEqual(status.seq, messages_each);
+        const peer = status.peers[theirs.id];
+        assert.strictEqual(peer.seq, messages_each);
+        for (const flag of ['tx', 'rx']) assert.strictEqual(typeof peer.replicating[flag], 'boolean');
+        assert.strictEqual(typeof status.why, 'string');
+    });
+    await test('what is published goes over at once, both ways, ten times', async () => {
+        for (let i = 1; i <= 10; i++) {
+            await Promise.all([call(our, 'publish', { type: 'post', text: `live ${i}` }),
+                               call(their, 'publish', { type: 'post', text: `live ${i}` })]);
+            for (const [rpc, id] of [[our, theirs.id], [their, ours.id]]) {
+                await until('a live message', async () =>
+                    (await call(rpc, 'getVectorClock'))[id] === i, 5000, 20);
+            }
+        }
+    });
+    await test('both sides live on', async () => {
+        for (const server of [ours, theirs]) assert(!server.child.gone, server.output);
+    });
+    await Promise.all([close(our), close(their)]);
+    await Promise.all([ours.stop(), theirs.stop()]);
+});
