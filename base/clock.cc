@@ -4,6 +4,12 @@
 #include <cmath>
 
 namespace sbot::base {
+namespace {
+
+// Clocks are adjusted by less than this without anybody noticing.
+constexpr double behind_ms_min = 10e3;
+
+}  // namespace
 
 double SystemClock::wall_ms() {
     auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -18,6 +24,7 @@ std::uint64_t SystemClock::steady_ms() {
 
 double MonotonicTime::next() {
     double now = clock_.wall_ms();
+    compare(now);
     if (now > last_) {
         base_ = now;
         count_ = 0;
@@ -31,7 +38,8 @@ double MonotonicTime::next() {
         if (count_ > 9999) {
             base_ = std::floor(last_) + 1;
             count_ = 0;
-            candidate = base_;
+            // Where a double cannot hold milliseconds any more, the next one there is.
+            candidate = base_ > last_ ? base_ : std::nextafter(last_, INFINITY);
         } else {
             candidate = base_ + count_ / (count_ + 999);
         }
@@ -44,6 +52,14 @@ void MonotonicTime::at_least(double seen) {
     last_ = seen;
     base_ = std::floor(seen);
     count_ = 0;
+    compare(clock_.wall_ms());
+}
+
+void MonotonicTime::compare(double now) {
+    if (now > last_) behind_ = false;
+    if (behind_ || last_ - now < behind_ms_min) return;
+    behind_ = true;
+    if (report_) report_(last_ - now);
 }
 
 }  // namespace sbot::base

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace sbot::base {
 
@@ -31,8 +32,16 @@ class MonotonicTime {
     /// Everything from now on will be larger than `seen` (the last timestamp in the log, say).
     void at_least(double seen);
 
+    /// Called with how far, in milliseconds, when the clock is found to be well behind the times
+    /// already given: it was set back, or had been far ahead. Once, until it has caught up.
+    void on_behind(std::function<void(double)> report) { report_ = std::move(report); }
+
  private:
+    void compare(double now);
+
     Clock& clock_;
+    std::function<void(double)> report_;
+    bool behind_ = false;
     double base_ = 0;
     double last_ = 0;
     double count_ = 0;

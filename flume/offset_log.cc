@@ -81,6 +81,14 @@ Result<void> OffsetLog::refuse_other_modes(std::uint64_t size) const {
         if (!record) return std::move(record).error();
         if (*record) return error(Errc::corrupt, "a log with offsets of another width");
     }
+    Bytes all(size);
+    auto got = file_->read_at(0, all);
+    if (!got) return std::move(got).error();
+    all.resize(*got);
+    if (all.size() < 4 || all_zero(all)) return {};
+    std::size_t length = load_length(all.data());
+    bool torn = is_length(length) && all.size() < length + overhead(options_.mode);
+    if (!torn) return error(Errc::corrupt, "not a log: no whole record in it");
     return {};
 }
 

@@ -138,7 +138,8 @@ Query parse_query(std::string_view text) {
         std::string value = query_text(piece.substr(std::min(piece.size(), equals + 1)));
         auto known = std::find_if(query.begin(), query.end(),
                                   [&](const auto& item) { return item.first == name; });
-        if (known == query.end()) known = query.insert(known, {std::move(name), {}});
+        if (known == query.end())
+            known = query.emplace(known, std::move(name), std::vector<std::string>());
         known->second.push_back(std::move(value));
     }
     return query;

@@ -238,9 +238,20 @@ void Session::break_off(Error why) {
 Result<void> Session::dispatch(Packet packet) {
     // Number 0 is the old event mechanism; the most negative number has no counterpart.
     if (packet.request == 0 || packet.request == INT32_MIN) return {};
+    bool request = packet.request > 0 && !packet.stream;
+    if (request) return on_request(std::move(packet));
+    if (auto ok = check_json(packet.body); !ok) return ok;
     if (packet.stream) return on_stream_packet(std::move(packet));
-    if (packet.request > 0) return on_request(std::move(packet));
     on_answer(std::move(packet));
+    return {};
+}
+
+/// As over there, what claims to be JSON and is none ends the connection, wherever it belongs.
+Result<void> Session::check_json(const Body& body) {
+    if (body.encoding != Encoding::json || body.data.empty()) return {};
+    json::Document document;
+    auto parsed = document.parse_borrowed(body.text());
+    if (!parsed) return std::move(parsed).error().in("packet");
     return {};
 }
 

@@ -113,6 +113,7 @@ class Session {
     Result<void> dispatch(Packet packet);
     Result<void> on_stream_packet(Packet packet);
     Result<void> on_request(Packet packet);
+    static Result<void> check_json(const Body& body);
     void on_answer(Packet packet);
     void start(std::int32_t number, bool stream, const Method& method, Request request);
     void give_up_standing_consumers();

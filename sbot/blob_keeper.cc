@@ -56,6 +56,12 @@ struct BlobKeeper::Written {
     Result<std::optional<blobs::Held>> outcome = std::optional<blobs::Held>();
 };
 
+/// How an add came out, for whoever still waits for it.
+struct BlobKeeper::Ending {
+    io::Event here;
+    std::optional<Result<BlobId>> outcome;
+};
+
 BlobKeeper::BlobKeeper(io::Loop& loop, const blobs::Store& store, base::Clock& clock)
     : store_(store), clock_(clock), writing_(loop, "blob writer"), reading_(loop, "blob reader") {}
 
@@ -125,13 +131,28 @@ AsyncReply<BlobId> BlobKeeper::add(std::optional<BlobId> expected,
         if (!written.outcome) co_return remote(written.outcome.error());
         draft = std::move(written.draft);
     }
+    // What came in whole is stored even if the caller is gone by then, as the reference's command
+    // line is.
+    auto ending = std::make_shared<Ending>();
+    finishing_.add(finish_and_tell(std::move(draft), std::move(part), expected, ending));
+    co_await ending->here.wait();
+    if (!*ending->outcome) co_return remote(ending->outcome->error());
+    co_return **ending->outcome;
+}
+
+io::Task<void> BlobKeeper::finish_and_tell(DraftInHand draft, Bytes part,
+                                           std::optional<BlobId> expected,
+                                           std::shared_ptr<Ending> ending) {
     auto finishing =
         writing_.run(&finish, this, std::move(draft), std::move(part), clock_.wall_ms(), expected);
     Written finished = co_await finishing;
-    if (!finished.outcome) co_return remote(finished.outcome.error());
-    blobs::Held blob = **finished.outcome;
-    stored(blob);
-    co_return blob.id;
+    if (finished.outcome) {
+        stored(**finished.outcome);
+        ending->outcome = (*finished.outcome)->id;
+    } else {
+        ending->outcome = std::move(finished.outcome).error();
+    }
+    ending->here.set();
 }
 
 void BlobKeeper::stored(blobs::Held blob) {

@@ -25,7 +25,8 @@ class BlobKeeper {
     ~BlobKeeper();
 
     /// Stores what comes, holding one part of it at a time; it is on the disk and known to all when
-    /// this returns. Given up (by an error of the source, or dropped), it leaves nothing.
+    /// this returns. Given up before its end (by an error of the source, or dropped), it leaves
+    /// nothing.
     muxrpc::AsyncReply<BlobId> add(std::optional<BlobId> expected,
                                    std::unique_ptr<muxrpc::Source> from);
 
@@ -52,10 +53,13 @@ class BlobKeeper {
     };
     using DraftInHand = std::unique_ptr<blobs::Draft, Discard>;
     struct Written;
+    struct Ending;
 
     static Written write_part(BlobKeeper* keeper, DraftInHand draft, Bytes part, double now_ms);
     static Written finish(BlobKeeper* keeper, DraftInHand draft, Bytes part, double now_ms,
                           std::optional<BlobId> expected);
+    io::Task<void> finish_and_tell(DraftInHand draft, Bytes part, std::optional<BlobId> expected,
+                                   std::shared_ptr<Ending> ending);
     static io::Task<void> discard(io::Lane& lane, std::unique_ptr<blobs::Draft> draft);
     void stored(blobs::Held blob);
 
@@ -68,6 +72,7 @@ class BlobKeeper {
     io::Lane writing_;
     io::Lane reading_;
     io::TaskGroup discarding_;
+    io::TaskGroup finishing_;
 };
 
 }  // namespace sbot::app

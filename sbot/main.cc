@@ -5,12 +5,14 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "io/loop.h"
 #include "io/signals.h"
+#include "io/sync.h"
 #include "sbot/arguments.h"
 #include "sbot/client.h"
 #include "sbot/data_folder.h"
@@ -54,13 +56,33 @@ void print_welcome(const app::Node& node) {
     std::fflush(stdout);
 }
 
-io::Async<void> serve(io::Loop& loop, app::Node& node) {
-    io::Signals stop(loop, {SIGTERM, SIGINT});
+/// What ends a server, whichever comes first.
+struct End {
+    io::Event here;
+    std::optional<Error> why;  // none: a signal
+};
+
+io::Task<void> index(app::Node& node, End& end) {
     auto indexing = node.index();
     auto indexed = co_await indexing;
-    if (!indexed) co_return std::move(indexed).error();
-    auto waiting = stop.next();
+    if (indexed) co_return;
+    end.why = std::move(indexed).error();
+    end.here.set();
+}
+
+io::Task<void> wait_for_signal(io::Signals& signals, End& end) {
+    auto waiting = signals.next();
     co_await waiting;
+    end.here.set();
+}
+
+io::Async<void> serve(io::Loop& loop, app::Node& node) {
+    io::Signals signals(loop, {SIGTERM, SIGINT});
+    End end;
+    auto indexing = index(node, end);
+    auto waiting = wait_for_signal(signals, end);
+    co_await end.here.wait();
+    if (end.why) co_return *end.why;
     auto stopping = node.stop();
     co_await stopping;
     co_return {};

@@ -1,5 +1,9 @@
 #include "sbot/node.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/assert.h"
@@ -58,6 +62,17 @@ double hops_max(const base::Tree& settings) {
     return 3;
 }
 
+// Open files that connections leave to the log, the index and its readers, blobs and listeners.
+constexpr std::size_t files_reserved = 64;
+
+/// Those with which files can still be opened.
+std::size_t connections_possible() {
+    struct rlimit limit {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+    std::size_t files = limit.rlim_cur;
+    return std::max(files / 4, files - std::min(files, files_reserved));
+}
+
 }  // namespace
 
 Node::Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock,
@@ -106,6 +121,11 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->writer_ = std::make_unique<Writer>(
         loop, *node->entries_, *node->view_,
         [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
+    node->time_.on_behind([&log](double ms) {
+        log.warning("clock", "it is " + std::to_string(std::llround(ms / 1000)) +
+                                 " s behind the times of messages that are here already; new ones "
+                                 "are dated behind those until it has caught up");
+    });
     node->feeds_ = std::make_unique<Feeds>(node->pool_, *node->writer_, node->keys_,
                                            node->settings_.hmac, node->time_, node->random_);
     node->readable_.reset(new Entries{node->entries_, node->unboxer_});
@@ -123,10 +143,15 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     options.masters = node->settings_.masters;
     options.handshake_ms = node->settings_.handshake_ms;
     options.inactivity_ms = inactivity_of(node->settings_);
+    options.connections_max = connections_possible();
     options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
         const InviteCodes::Code* code = codes->find(peer);
         return code != nullptr && code->live();
     };
+    auto distance = [raw = node.get()](const FeedId& feed) {
+        return raw->friends_->now()->hops_of(feed);
+    };
+    options.distance = distance;
     options.blocked = [raw = node.get()](const FeedId& peer) {
         return raw->friends_->now()->blocked(peer);
     };
@@ -134,10 +159,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
                                            log, std::move(options));
     node->friends_->observe(*node->peers_);
 
-    node->gossip_.reset(new Gossip(
-        loop, node->files_, node->pool_, *node->peers_, log,
-        {node->settings_, node->keys_.id,
-         [raw = node.get()](const FeedId& feed) { return raw->friends_->now()->hops_of(feed); }}));
+    node->gossip_.reset(new Gossip(loop, node->files_, node->pool_, *node->peers_, log,
+                                   {node->settings_, node->keys_.id, distance}));
     if (auto opened = node->gossip_->open(); !opened) return std::move(opened).error();
 
     node->add_methods();

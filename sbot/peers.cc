@@ -96,8 +96,9 @@ io::Task<void> Peers::accept_all(io::Listener& listener) {
             co_return;
         }
         bool is_unix = (*socket)->is_unix();
-        if (!is_unix && handshakes_ >= limits::handshakes_max)
-            continue;  // closed by its destructor
+        bool full = handshakes_ >= limits::handshakes_max ||
+                    handshakes_ + connections_.size() >= options_.connections_max;
+        if (!is_unix && full) continue;  // closed by its destructor
         tasks_.add(welcome(std::move(*socket), is_unix));
     }
 }

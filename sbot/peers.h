@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -53,6 +54,8 @@ class Peers final : public friends::HopsObserver {
         std::uint64_t inactivity_ms = limits::inactivity_ms_default;
         /// How near a feed is (1: followed; the larger, the sooner it makes room for others).
         std::function<double(const FeedId&)> distance = [](const FeedId&) { return 1e9; };
+        /// Newcomers over the net are turned away beyond: the process may open no more files.
+        std::size_t connections_max = SIZE_MAX;
         /// Whether a key is that of an invite code which may still be used.
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
         /// Whom we do not let in; may be empty.

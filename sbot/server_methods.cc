@@ -31,7 +31,7 @@ AsyncReply<Body> version(ServerServices&, Request) { co_return Body::utf8(databa
 
 AsyncReply<Body> address(ServerServices& services, Request request) {
     json::Value scope = request.arg(0);
-    std::string_view wanted = scope.is_string() ? scope.string() : "device";
+    std::string_view wanted = scope.truthy() ? scope.string() : "device";
     std::string text = address_in(services.settings, services.own, wanted);
     if (text.empty()) co_return Body::json("null");
     co_return Body::utf8(text);

@@ -140,7 +140,8 @@ AsyncReply<Body> address(StatusServices& services, Request request) {
 /// `host:port~shs:key` as multiserver's net and shs read it; null for what is no such address.
 void write_parsed(json::Writer& out, std::string_view text) {
     auto target = net::dial_target(text);
-    auto* tcp = target ? std::get_if<net::NetTarget>(&*target) : nullptr;
+    bool is_net = text.starts_with("net:");  // there are older forms too
+    auto* tcp = target && is_net ? std::get_if<net::NetTarget>(&*target) : nullptr;
     if (tcp == nullptr) {
         out.null();
         return;
@@ -155,6 +156,9 @@ void write_parsed(json::Writer& out, std::string_view text) {
 
 AsyncReply<Body> parse(StatusServices&, Request request) {
     json::Value given = request.arg(0);
+    if (given.is_null()) {
+        co_return RemoteError{"Cannot read properties of null (reading 'split')", "TypeError"};
+    }
     if (!given.is_string()) co_return RemoteError{"str.split is not a function", "TypeError"};
     json::Writer out;
     out.begin_array();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
 namespace sbot::base {
 namespace {
@@ -81,6 +82,51 @@ TEST(MonotonicTime, stays_above_what_was_seen) {
     EXPECT_GT(time.next(), last);
     time.at_least(std::nan(""));
     EXPECT_GT(time.next(), last);
+}
+
+TEST(MonotonicTime, rises_where_doubles_are_coarse) {
+    SetClock clock;
+    MonotonicTime time(clock);
+    time.at_least(1e17);
+    double last = 1e17;
+    for (int i = 0; i < 100; ++i) {
+        double next = time.next();
+        ASSERT_GT(next, last) << i;
+        last = next;
+    }
+}
+
+TEST(MonotonicTime, says_once_that_the_clock_is_behind) {
+    SetClock clock;
+    MonotonicTime time(clock);
+    std::vector<double> told;
+    time.on_behind([&](double ms) { told.push_back(ms); });
+    time.next();
+    clock.now -= 1000;
+    time.next();
+    EXPECT_TRUE(told.empty()) << "a second is no news";
+    clock.now -= 3600e3;
+    for (int i = 0; i < 3; ++i) time.next();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_NEAR(told[0], 3601e3, 10);
+    clock.now += 7200e3;
+    time.next();
+    EXPECT_EQ(told.size(), 1u);
+    clock.now -= 60e3;
+    time.next();
+    EXPECT_EQ(told.size(), 2u);
+}
+
+TEST(MonotonicTime, says_at_once_that_what_was_seen_is_far_ahead) {
+    SetClock clock;
+    MonotonicTime time(clock);
+    std::vector<double> told;
+    time.on_behind([&](double ms) { told.push_back(ms); });
+    time.at_least(clock.now + 86400e3);
+    EXPECT_EQ(told, std::vector<double>{86400e3});
+    time.next();
+    time.at_least(clock.now + 2 * 86400e3);
+    EXPECT_EQ(told.size(), 1u);
 }
 
 }  // namespace

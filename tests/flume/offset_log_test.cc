@@ -378,6 +378,29 @@ TEST(OffsetLog, leaves_a_file_alone_that_is_no_log) {
     EXPECT_EQ(files.content(path), other);
 }
 
+TEST(OffsetLog, empties_a_small_file_only_if_it_can_be_the_torn_first_record) {
+    const Bytes record = file_of(messages(1), Mode::bits32);
+    const std::pair<Bytes, bool> cases[] = {
+        {Bytes{}, true},
+        {Bytes{1, 2, 3}, true},
+        {Bytes(300, 0), true},
+        {Bytes(record.begin(), record.end() - 1), true},
+        {Bytes(300, 'x'), false},
+        {base::to_bytes("{\"something\":\"else\"}"), false},
+        {Bytes{0, 0, 0, 5, 'h', 'e', 'l', 'l', 'o', 0, 0, 0, 6, 0, 0, 0, 17, 'x'}, false},
+    };
+    for (const auto& [content, torn] : cases) {
+        MemoryFiles files;
+        files.put(path, content);
+        auto log = OffsetLog::open(files, path, {});
+        ASSERT_EQ(log.has_value(), torn) << content.size();
+        if (!torn) {
+            EXPECT_EQ(log.error().code, Errc::corrupt);
+        }
+        EXPECT_EQ(files.content(path), torn ? Bytes{} : content);
+    }
+}
+
 TEST(OffsetLog, takes_bounds_between_records) {
     MemoryFiles files;
     auto log = opened(files);

@@ -298,6 +298,18 @@ TEST_F(OneSession, malformed_input_ends_the_connection) {
     EXPECT_EQ(ended(), "invalid");
 }
 
+TEST_F(OneSession, malformed_json_of_an_item_an_end_or_an_answer_ends_the_connection_too) {
+    for (bool end : {false, true}) {
+        start();
+        peer->open(1, R"({"name":["collect"],"args":[],"type":"sink"})");
+        peer->send(1, true, end, Encoding::json, "{x");
+        EXPECT_EQ(ended(), "invalid");
+    }
+    start();
+    peer->send(-7, false, false, Encoding::json, "[1,");
+    EXPECT_EQ(ended(), "invalid");
+}
+
 TEST_F(OneSession, a_frame_too_long_is_refused_by_its_header) {
     SessionOptions options;
     options.frame_bytes_max = 1000;
