@@ -110,7 +110,8 @@ async function same_answers() {
             return true;
         }, 5000);
     });
-    await test('a restart and a rebuilding change nothing, a deletion takes back the last word', async () => {
+    await test('a restart and a rebuilding change nothing, ' +
+               'a deletion takes back the last word', async () => {
         const before = await Promise.all([call(our, 'friends.hops'), call(our, 'friends.get')]);
         await close(our);
         await ours.stop();
