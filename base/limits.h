@@ -136,6 +136,10 @@ inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
 // --- peer table
 /// Servers known, about 1.5 KB each; there are some hundred pubs, and anybody can announce more.
 inline constexpr std::size_t peers_known_max = 5000;
+/// Servers of the LAN that are not remembered: anybody on it can announce any number.
+inline constexpr std::size_t lan_peers_max = 256;
+/// Beacons looked at; each costs a signature check.
+inline constexpr std::size_t beacons_per_second_max = 100;
 /// An address text: one of each kind take some hundred.
 inline constexpr std::size_t peer_address_bytes_max = 1024;
 /// `gossip.json` and `conn.json`.

@@ -29,6 +29,15 @@ std::string_view scope_of_ipv6(const in6_addr& address) {
     return "public";
 }
 
+std::string broadcast_of(const ifaddrs& interface) {
+    if ((interface.ifa_flags & IFF_BROADCAST) == 0 || interface.ifa_broadaddr == nullptr) return {};
+    if (interface.ifa_broadaddr->sa_family != AF_INET) return {};
+    const auto* address = reinterpret_cast<const sockaddr_in*>(interface.ifa_broadaddr);
+    char text[INET_ADDRSTRLEN] = "";
+    inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
+    return text;
+}
+
 }  // namespace
 
 std::string_view scope_of(std::string_view address) {
@@ -53,6 +62,7 @@ std::vector<InterfaceAddress> interface_addresses() {
         if (family == AF_INET) {
             const auto* address = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
             inet_ntop(family, &address->sin_addr, text, sizeof text);
+            found.broadcast = broadcast_of(*each);
         } else if (family == AF_INET6) {
             const auto* address = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
             inet_ntop(family, &address->sin6_addr, text, sizeof text);

@@ -16,7 +16,8 @@ struct InterfaceAddress {
     std::string interface;
     std::string address;  ///< without a zone
     bool internal = false;
-    std::uint32_t zone = 0;  ///< of a link-local IPv6 address
+    std::string broadcast = {};  ///< of an IPv4 network that has one
+    std::uint32_t zone = 0;      ///< of a link-local IPv6 address
 };
 
 /// Those of one interface together, in the system's order.

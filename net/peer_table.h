@@ -27,6 +27,7 @@ struct KnownPeer {
     PeerState state = PeerState::none;
     bool staged = false;      ///< found, but not remembered: never written down
     double heard = 0;         ///< the last time it announced itself on the LAN
+    std::string lan_address;  ///< and where it said it was
     std::uint32_t links = 0;  ///< connections with it
     double linked_since = 0;  ///< when the first of them came about
     double staged_updated = 0;

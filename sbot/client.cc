@@ -18,6 +18,7 @@
 #include "sbot/client_connect.h"
 #include "sbot/data_folder.h"
 #include "sbot/inspect.h"
+#include "sbot/peers_view.h"
 #include "sbot/usage.h"
 
 namespace sbot::app {
@@ -243,6 +244,10 @@ io::Task<int> print_usage(muxrpc::Session& session, json::Value manifest, const 
 }
 
 io::Task<int> call(io::Loop& loop, muxrpc::Session& session, Command command) {
+    if (dotted(command.path) == "peers" && !command.has("help")) {
+        auto showing = show_peers(loop, session, isatty(STDOUT_FILENO) != 0);
+        co_return co_await showing;
+    }
     auto asking = session.async("manifest", "[]");
     auto answer = co_await asking;
     if (!answer) co_return print_error(answer.error());

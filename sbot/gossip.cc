@@ -1,6 +1,7 @@
 #include "sbot/gossip.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/number.h"
@@ -20,6 +21,8 @@ using replication::PeerKind;
 constexpr std::uint64_t decide_ms = 2000;
 constexpr std::uint64_t save_ms = 5000;
 constexpr std::uint64_t downloading_ms = 500;
+// A server on the LAN is believed to be there for so long after its last beacon.
+constexpr double still_there_ms = 10000;
 // Between two turns of the scheduler; more means that the machine slept.
 constexpr double asleep_ms = 30000;
 
@@ -187,24 +190,29 @@ void Gossip::remove(KnownPeer& peer) {
     tell("remove", gone);
 }
 
+std::size_t Gossip::lan_peers() const {
+    return static_cast<std::size_t>(
+        std::count_if(table_.all().begin(), table_.all().end(),
+                      [](const auto& peer) { return peer->source() == "local"; }));
+}
+
 void Gossip::heard_on_lan(std::string address, const FeedId& key, bool verified) {
     if (options_.distance(key) < 0) return;
     KnownPeer* known = table_.find(key);
     if (known != nullptr) {
-        // It says where it is now; whether that is true shows when it is dialled.
-        if (known->links == 0 && known->state == PeerState::none) {
-            table_.moved(*known, std::move(address));
-        }
-        bool was_lan = known->heard > 0;
+        bool is_new = known->heard + still_there_ms < now();
         known->heard = now();
-        if (!was_lan) {
+        known->lan_address = std::move(address);
+        if (is_new) {
             wake_up_.set();
             changed();
         }
         return;
     }
+    if (lan_peers() >= limits::lan_peers_max) return;
     KnownPeer* peer = add(std::move(address), key, "local");
     if (peer == nullptr) return;
+    peer->lan_address = peer->address;
     peer->staged = true;
     peer->data.set("type", "lan");
     peer->data.set("verified", verified);
@@ -236,8 +244,10 @@ io::Async<void> Gossip::connect(net::NetTarget target, std::string address) {
     auto connected = co_await connecting;
     KnownPeer* peer = table_.find(key);
     if (peer == nullptr) co_return connected;
+    bool on_lan = address == peer->lan_address;  // there for now
+    if (connected && peer->links == 0) connected = error(Errc::limit, "there is no room");
     if (connected) {
-        table_.moved(*peer, std::move(address));
+        if (!on_lan) table_.moved(*peer, std::move(address));
     } else {
         table_.dial_failed(*peer, connected.error().what, now());
         tell("connect-failure", *peer);
@@ -252,14 +262,18 @@ io::Task<void> Gossip::dial_and_log(net::NetTarget target, std::string address) 
     if (!connected) log_.info("peers", who + ": " + connected.error().what);
 }
 
+/// What a beacon says may be a lie, what is written down out of date: both are tried in turn.
 void Gossip::dial(KnownPeer& peer) {
-    auto target = net::dial_target(peer.address);
+    bool on_lan = peer.heard + still_there_ms > now() && !peer.lan_address.empty();
+    bool even = std::fmod(peer.failures(), 2) == 0;
+    std::string address = on_lan && (even || peer.is_lan()) ? peer.lan_address : peer.address;
+    auto target = net::dial_target(address);
     auto* tcp = target ? std::get_if<net::NetTarget>(&*target) : nullptr;
     if (tcp == nullptr) {
         table_.dial_failed(peer, "there is no way to dial this address", now());
         return;
     }
-    tasks_.add(dial_and_log(std::move(*tcp), peer.address));
+    tasks_.add(dial_and_log(std::move(*tcp), std::move(address)));
 }
 
 bool Gossip::disconnect(const FeedId& key) {
@@ -295,13 +309,50 @@ void Gossip::linked(Link& link) {
 void Gossip::unlinked(Link& link) {
     pings_.erase(&link);
     wake_up_.set();
+    changed();
     KnownPeer* peer = table_.find(link.peer);
-    if (peer == nullptr || peer->links == 0) {
-        changed();
-        return;
-    }
+    if (peer == nullptr || peer->links == 0) return;
     table_.unlinked(*peer, now());
     if (peer->links == 0) tell("disconnect", *peer);
+}
+
+void Gossip::write_status(json::Writer& out) const {
+    Tree gossip = Tree::object(), local = Tree::object();
+    for (const auto& peer : table_.all()) {
+        if (peer->heard > 0 && !peer->lan_address.empty()) {
+            Tree seen = Tree::object();
+            auto parsed = net::parse_address(peer->lan_address);
+            Tree address = Tree::object();
+            address.set("host", parsed ? parsed->host : std::string());
+            address.set("port", parsed ? parsed->port : 0);
+            address.set("key", peer->key.text());
+            seen.set("address", std::move(address));
+            seen.set("seen", peer->heard);
+            local.set(peer->key.text(), std::move(seen));
+        }
+        if (peer->links == 0) continue;
+        Tree entry = Tree::object(), stats = Tree::object();
+        entry.set("address", peer->address);
+        for (const char* name : {"source", "state", "stateChange", "failure", "client"}) {
+            entry.set(name, peer->data[name]);
+        }
+        entry.set("state", net::name_of(peer->state));
+        stats.set("duration", peer->data["duration"]);
+        stats.set("rtt", peer->data.at("ping.rtt"));
+        stats.set("skew", peer->data.at("ping.skew"));
+        entry.set("stats", std::move(stats));
+        gossip.set(peer->key.text(), std::move(entry));
+    }
+    out.name("gossip").raw(gossip.to_json());
+    if (!local.members().empty()) out.name("local").raw(local.to_json());
+    out.name("connections").begin_array();
+    for (const Link* link : peers_.links()) {
+        out.begin_object().member("id", link->peer.text()).member("address", link->address);
+        out.name("client").value(link->dialled).member("since", link->since);
+        out.member("received", static_cast<double>(link->meter.bytes_in));
+        out.member("sent", static_cast<double>(link->meter.bytes_out)).end_object();
+    }
+    out.end_array().member("knownPeers", static_cast<double>(table_.all().size()));
 }
 
 // ---- the scheduler
@@ -322,7 +373,6 @@ void Gossip::run_scheduler(bool on) {
 replication::Candidate Gossip::candidate_of(const KnownPeer& peer, double now) const {
     replication::Candidate candidate;
     candidate.key = peer.key;
-    constexpr double still_there_ms = 10000;
     bool on_lan = peer.heard > 0 && peer.heard + still_there_ms > now;
     if (on_lan || peer.is_lan()) {
         candidate.kind = PeerKind::lan;

@@ -78,6 +78,10 @@ class Gossip final : public Watcher {
     /// A message of somebody else was stored: enough to do for now.
     void downloading() { downloaded_ms_ = loop_.now_ms(); }
 
+    /// Members of `status`: `gossip` (connected peers of the table), `local` (those heard on the
+    /// LAN), `connections` and `knownPeers`.
+    void write_status(json::Writer& out) const;
+
     /// Where in the sequence of all changes we are.
     std::uint64_t news_end() const { return first_news_ + news_.size(); }
     /// Waits for a change (as `gossip.changes` has it) by its place. Error `limit` if so many
@@ -87,15 +91,18 @@ class Gossip final : public Watcher {
     std::uint64_t version() const { return version_; }
     io::Event& something_changed() { return something_changed_; }
 
+    /// What `gossip.TYPE` is set to, or was by `turn`; on where nothing says so.
+    bool enabled(std::string_view type) const;
+
     void linked(Link& link) override;
     void unlinked(Link& link) override;
 
  private:
-    bool enabled(std::string_view type) const;
     replication::Candidate candidate_of(const net::KnownPeer& peer, double now) const;
     bool may_dial(const net::KnownPeer& peer, bool online) const;
     void tell(std::string_view type, const net::KnownPeer& peer, std::string_view source = {});
     void read_file(const std::string& name, Result<void> (net::PeerTable::*read)(std::string_view));
+    std::size_t lan_peers() const;
     void dial(net::KnownPeer& peer);
     void decide();
     void learn_from(json::Value message);

@@ -220,7 +220,7 @@ Body hub_list(Gossip& gossip) {
     Pairs pairs;
     for (const Link* link : gossip.peers().links()) {
         if (link->rights == muxrpc::Rights::invite) continue;
-        std::string_view state = link->session->is_open() ? "connected" : "disconnecting";
+        std::string_view state = link->closing ? "disconnecting" : "connected";
         pairs.add(link->address, hub_data(gossip, link->peer, link->address, state, link->since));
     }
     for (const auto& peer : gossip.table().all()) {

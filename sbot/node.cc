@@ -142,16 +142,13 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     options.own = node->keys_.id;
     options.masters = node->settings_.masters;
     options.handshake_ms = node->settings_.handshake_ms;
+    options.distance = node->distance();
     options.inactivity_ms = inactivity_of(node->settings_);
     options.connections_max = connections_possible();
     options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
         const InviteCodes::Code* code = codes->find(peer);
         return code != nullptr && code->live();
     };
-    auto distance = [raw = node.get()](const FeedId& feed) {
-        return raw->friends_->now()->hops_of(feed);
-    };
-    options.distance = distance;
     options.blocked = [raw = node.get()](const FeedId& peer) {
         return raw->friends_->now()->blocked(peer);
     };
@@ -160,8 +157,9 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->friends_->observe(*node->peers_);
 
     node->gossip_.reset(new Gossip(loop, node->files_, node->pool_, *node->peers_, log,
-                                   {node->settings_, node->keys_.id, distance}));
+                                   {node->settings_, node->keys_.id, node->distance()}));
     if (auto opened = node->gossip_->open(); !opened) return std::move(opened).error();
+    node->lan_ = std::make_unique<Lan>(loop, *node->gossip_, node->keys_, node->settings_, log);
 
     node->add_methods();
     if (auto written = node->write_manifest(); !written) return std::move(written).error();
@@ -184,7 +182,8 @@ void Node::add_methods() {
     links_services_.reset(new LinksServices{pool_, readable_, *writer_, *reading_});
     add_links_methods(router_, *links_services_);
     status_services_.reset(
-        new StatusServices{loop_, settings_, keys_.id, *entries_, *writer_, *feeds_, *reading_});
+        new StatusServices{loop_, settings_, keys_.id, *entries_, *writer_, *feeds_, *reading_,
+                           [this](json::Writer& out) { gossip_->write_status(out); }});
     add_status_methods(router_, *status_services_);
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
                                               *writer_, *reading_});
@@ -200,6 +199,16 @@ void Node::add_methods() {
     auto described = check_methods(router_);
     if (!described) log_.error("methods", described.error().what);
     SBOT_ASSERT(described.has_value());
+}
+
+/// As the peers and the scheduler ask for it: negative for a blocked feed, far where it is unknown.
+std::function<double(const FeedId&)> Node::distance() {
+    return [this](const FeedId& feed) -> double {
+        const auto& now = *friends_->now();
+        if (now.blocked(feed)) return -1;
+        auto hops = now.hops_of(feed);
+        return hops == friends::nowhere || hops < 0 ? 1e9 : static_cast<double>(hops);
+    };
 }
 
 void Node::add_invites() {
@@ -357,7 +366,6 @@ io::Async<void> Node::index() {
     reading_->open(last_received);
     replicator_->start();
     befriending_ = befriend();
-    gossip_->start(*reading_);
     texts_ = index_texts();
     co_return {};
 }
@@ -374,6 +382,9 @@ io::Task<void> Node::befriend() {
     auto loading = friends_->load(*writer_);
     auto loaded = co_await loading;
     if (!loaded) log_.error("friends", loaded.error().what);
+    // Not before: whom to dial depends on who is near.
+    gossip_->start(*reading_);
+    lan_->start();
 }
 
 Result<void> Node::make_replicator() {
@@ -424,6 +435,7 @@ void Node::tell_replicator(const Batch& batch) {
 }
 
 io::Task<void> Node::stop() {
+    lan_->close();
     gossip_->run_scheduler(false);
     co_await peers_->close();
     co_await gossip_->close();

@@ -26,6 +26,7 @@
 #include "sbot/history.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
+#include "sbot/lan.h"
 #include "sbot/links_methods.h"
 #include "sbot/log_methods.h"
 #include "sbot/peers.h"
@@ -75,6 +76,7 @@ class Node {
     io::Task<void> befriend();
     void add_methods();
     void add_invites();
+    std::function<double(const FeedId&)> distance();
     io::Async<void> listen();
     Result<void> write_manifest();
     Result<void> make_replicator();
@@ -124,6 +126,7 @@ class Node {
     std::vector<FeedId> untold_;  // stored, but not in the index yet
     std::unique_ptr<Gossip> gossip_;
     std::unique_ptr<GossipServices> gossip_services_;
+    std::unique_ptr<Lan> lan_;
     std::unique_ptr<Peers> peers_;
     io::Task<void> befriending_;
     io::Task<void> texts_;  // the full text comes after all else

@@ -60,6 +60,13 @@ struct Peers::Connection {
     }
     bool is_peer() const { return session.caller().rights != muxrpc::Rights::local; }
 
+    /// Says goodbye, which takes a moment.
+    void close() {
+        link.closing = true;
+        session.close();
+    }
+    bool stays() const { return !link.closing && session.is_open(); }
+
     Peers& peers;
     Link link;
     muxrpc::Session session;
@@ -116,8 +123,8 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
     {
         Counted shaking(handshakes_);
         auto decide = [this](const FeedId& peer) {
-            bool local = caller_of(peer).rights == muxrpc::Rights::local;
-            return local || !options_.blocked || !options_.blocked(peer);
+            if (caller_of(peer).rights == muxrpc::Rights::local) return true;
+            return !options_.blocked || !options_.blocked(peer);
         };
         auto receiving = net::receive(loop_, identity_, std::move(socket), std::move(decide),
                                       options_.handshake_ms);
@@ -157,7 +164,10 @@ io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller
         is_peer ? limits::frame_bytes_max_stranger : limits::frame_bytes_max_self;
     if (is_peer) options.budget = &budget_;
     std::string who = caller.id + " at " + address;
-    if (is_peer) make_room();
+    if (is_peer && !make_room(caller)) {
+        log_.info("peers", who + ": there is no room");
+        co_return;
+    }
     Link link = link_of(caller, std::move(address), dialled);
     Connection connection(*this, std::move(link), std::move(stream), std::move(caller), options);
     if (is_peer) resolve_twin(connection);
@@ -183,21 +193,22 @@ io::Task<void> Peers::sweep() {
         co_await nap;
         for (Connection* each : connections_) {
             bool idle = each->link.meter.last_ms + options_.inactivity_ms <= loop_.now_ms();
-            if (!each->is_peer() || !idle || !each->session.is_open()) continue;
+            if (!each->is_peer() || !idle || !each->stays()) continue;
             log_.info("peers", each->session.caller().id + ": silent for too long");
-            each->session.close();
+            each->close();
         }
     }
 }
 
 /// A newcomer takes the place of the farthest, of those of the one that has been silent longest: a
-/// server that is full stays of use to those it knows, and strangers take turns.
-void Peers::make_room() {
-    if (strangers() < limits::peers_max) return;
+/// server that is full stays of use to those it knows, and strangers take turns. False for who is
+/// farther away than everybody.
+bool Peers::make_room(const muxrpc::Caller& newcomer) {
+    if (strangers() < options_.peers_max) return true;
     Connection* least = nullptr;
     double least_distance = 0;
     for (Connection* each : connections_) {
-        if (!each->is_peer() || !each->session.is_open()) continue;
+        if (!each->is_peer() || !each->stays()) continue;
         double distance = options_.distance(each->link.peer);
         bool farther = least == nullptr || distance > least_distance;
         bool as_far = least != nullptr && distance == least_distance;
@@ -206,22 +217,26 @@ void Peers::make_room() {
             least_distance = distance;
         }
     }
-    if (least == nullptr) return;
+    auto id = FeedId::parse(newcomer.id);
+    bool is_guest = newcomer.rights == muxrpc::Rights::invite;  // on his way to be followed
+    if (least == nullptr || !id) return false;
+    if (!is_guest && options_.distance(*id) > least_distance) return false;
     log_.info("peers", least->session.caller().id + ": makes room for another");
-    least->session.close();
+    least->close();
+    return true;
 }
 
 /// Two servers that dial each other at once have two connections then, of which both give up the
 /// same: the one that the larger key dialled.
 void Peers::resolve_twin(Connection& newcomer) {
     for (Connection* each : connections_) {
-        if (each == &newcomer || !each->is_peer() || !each->session.is_open()) continue;
+        if (each == &newcomer || !each->is_peer() || !each->stays()) continue;
         if (each->link.peer != newcomer.link.peer || newcomer.link.peer == options_.own) continue;
         if (each->link.dialled == newcomer.link.dialled) continue;
         if (each->link.since_ms + twin_ms_max < newcomer.link.since_ms) continue;
         bool ours_stays = options_.own < newcomer.link.peer;
         Connection& loser = each->link.dialled == ours_stays ? newcomer : *each;
-        loser.session.close();
+        loser.close();
         return;
     }
 }
@@ -237,7 +252,7 @@ std::vector<Link*> Peers::links() const {
 Link* Peers::link_with(const FeedId& peer) const {
     for (Connection* each : connections_) {
         bool same = each->is_peer() && each->link.peer == peer;
-        if (same && each->session.is_open()) return &each->link;
+        if (same && each->stays()) return &each->link;
     }
     return nullptr;
 }
@@ -245,8 +260,8 @@ Link* Peers::link_with(const FeedId& peer) const {
 bool Peers::hang_up(const FeedId& peer) {
     bool any = false;
     for (Connection* each : connections_) {
-        if (!each->is_peer() || each->link.peer != peer || !each->session.is_open()) continue;
-        each->session.close();
+        if (!each->is_peer() || each->link.peer != peer || !each->stays()) continue;
+        each->close();
         any = true;
     }
     return any;
@@ -254,7 +269,7 @@ bool Peers::hang_up(const FeedId& peer) {
 
 void Peers::hang_up_all() {
     for (Connection* each : connections_) {
-        if (each->is_peer()) each->session.close();
+        if (each->is_peer()) each->close();
     }
 }
 
@@ -289,7 +304,7 @@ muxrpc::Caller Peers::caller_of(const FeedId& peer) const {
 std::size_t Peers::strangers() const {
     return static_cast<std::size_t>(
         std::count_if(connections_.begin(), connections_.end(),
-                      [](auto* each) { return each->is_peer() && each->session.is_open(); }));
+                      [](auto* each) { return each->is_peer() && each->stays(); }));
 }
 
 }  // namespace sbot::app

@@ -30,6 +30,7 @@ struct Link {
     double since = 0;            ///< milliseconds since 1970
     std::uint64_t since_ms = 0;  ///< of the loop
     Meter meter;
+    bool closing = false;  ///< we have said goodbye
     muxrpc::Session* session = nullptr;
 };
 
@@ -52,6 +53,7 @@ class Peers final : public friends::HopsObserver {
         std::uint64_t handshake_ms = limits::handshake_ms_default;
         /// A peer that neither sends nor takes anything for so long is hung up on; 0: never.
         std::uint64_t inactivity_ms = limits::inactivity_ms_default;
+        std::size_t peers_max = limits::peers_max;
         /// How near a feed is (1: followed; the larger, the sooner it makes room for others).
         std::function<double(const FeedId&)> distance = [](const FeedId&) { return 1e9; };
         /// Newcomers over the net are turned away beyond: the process may open no more files.
@@ -99,7 +101,7 @@ class Peers final : public friends::HopsObserver {
     io::Task<void> run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
                        std::string address, bool dialled);
     io::Task<void> sweep();
-    void make_room();
+    bool make_room(const muxrpc::Caller& newcomer);
     void resolve_twin(Connection& newcomer);
     io::Task<void> replicate(Connection& connection, bool we_dialled);
     muxrpc::Caller caller_of(const FeedId& peer) const;

@@ -50,7 +50,9 @@ AsyncReply<Body> status(StatusServices& services, Request) {
     write_indexes(out, services);
     out.name("sync").begin_object().member("since", since).name("plugins").begin_object();
     for (std::string_view view : views) out.member(view, indexed);
-    out.end_object().member("sync", indexed == since).end_object().end_object();
+    out.end_object().member("sync", indexed == since).end_object();
+    services.more(out);
+    out.end_object();
     co_return Body::json(out.text());
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "flume/log.h"
 #include "io/loop.h"
 #include "muxrpc/router.h"
@@ -19,6 +21,8 @@ struct StatusServices {
     const Writer& writer;
     Feeds& feeds;
     Reading& reading;
+    /// Members of `status` that others contribute.
+    std::function<void(json::Writer&)> more;
     double start = 0;  ///< where `progress` began
 };
 
