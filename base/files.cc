@@ -127,6 +127,8 @@ Result<FileInfo> PosixFiles::info(const std::string& path) {
     info.bytes = static_cast<std::uint64_t>(about.st_size);
     info.changed_ms = std::round(static_cast<double>(about.st_ctim.tv_sec) * 1e3 +
                                  static_cast<double>(about.st_ctim.tv_nsec) / 1e6);
+    info.device = about.st_dev;
+    info.inode = about.st_ino;
     return info;
 }
 

@@ -43,6 +43,7 @@ struct OpenFile {
 struct FileInfo {
     std::uint64_t bytes = 0;
     double changed_ms = 0;  ///< last change of content or name (ctime), since 1970, whole
+    std::uint64_t device = 0, inode = 0;  ///< together: which file it is, whatever its name
 };
 
 class Files {

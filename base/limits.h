@@ -90,6 +90,10 @@ inline constexpr std::size_t log_block_bytes_max = std::size_t{4} << 20;
 inline constexpr std::size_t journal_entries_max = 1000;
 inline constexpr std::size_t journal_record_bytes_max = std::size_t{1} << 20;
 
+/// How much of the log is read at start for messages of ours that the head file does not know: some
+/// 50 ms.
+inline constexpr std::uint64_t head_behind_bytes_max = std::uint64_t{32} << 20;
+
 // --- views
 /// Waiting for another connection to a view's database before giving up.
 inline constexpr std::uint64_t view_busy_ms_max = 5000;

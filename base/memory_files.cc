@@ -14,6 +14,9 @@ struct MemoryFiles::Node {
         std::size_t size_after;
     };
 
+    explicit Node(std::uint64_t its_number) : number(its_number) {}
+
+    const std::uint64_t number;  // among all there ever were
     Bytes content;
     std::vector<Change> unsynced;
 
@@ -135,7 +138,7 @@ Result<std::unique_ptr<File>> MemoryFiles::open(const std::string& path, OpenFil
     if (found == names_.end()) {
         if (!how.create) return error(Errc::not_found, "open " + path + ": no such file");
         if (changes_left_ == 0) return error(Errc::io, "open: the disk stopped");
-        found = names_.emplace(path, std::make_shared<Node>()).first;
+        found = names_.emplace(path, std::make_shared<Node>(++nodes_)).first;
     } else if (how.truncate) {
         if (auto ok = change(*found->second, 0, {}, 0); !ok) return std::move(ok).error();
     }
@@ -174,7 +177,7 @@ Result<FileInfo> MemoryFiles::info(const std::string& path) {
     std::lock_guard lock(mutex_);
     auto found = names_.find(path);
     if (found == names_.end()) return error(Errc::not_found, "stat " + path + ": no such file");
-    return FileInfo{found->second->content.size(), 0};
+    return FileInfo{found->second->content.size(), 0, 0, found->second->number};
 }
 
 Result<bool> MemoryFiles::make_folder(const std::string& path) {
@@ -232,7 +235,7 @@ Bytes MemoryFiles::content(const std::string& path) const {
 
 void MemoryFiles::put(const std::string& path, ByteView content) {
     std::lock_guard lock(mutex_);
-    auto node = std::make_shared<Node>();
+    auto node = std::make_shared<Node>(++nodes_);
     node->content = to_bytes(content);
     names_[path] = node;
     synced_names_[path] = node;

@@ -66,6 +66,7 @@ class MemoryFiles final : public Files {
     std::optional<std::size_t> changes_left_;
     std::size_t bytes_of_last_ = SIZE_MAX;
     std::size_t changes_ = 0;
+    std::uint64_t nodes_ = 0;
     bool syncs_fail_ = false;
     bool reads_fail_ = false;
 };

@@ -18,7 +18,7 @@ if(SBOT_SANITIZE)
 endif()
 if(SBOT_HARDEN)
     target_compile_options(sbot_options INTERFACE
-        -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE)
+        -fstack-protector-strong -D_FORTIFY_SOURCE=2)
     target_link_options(sbot_options INTERFACE -pie -Wl,-z,relro,-z,now)
 endif()
 add_library(sbot::options ALIAS sbot_options)

@@ -27,8 +27,10 @@ bool is_deleted(const Error& wrong) {
 
 Result<std::unique_ptr<OffsetLog>> OffsetLog::open(base::Files& files, const std::string& path,
                                                    Options options) {
-    auto file = files.open(path, {});
-    if (!file && file.error().code == Errc::not_found) {
+    base::OpenFile as_it_is;
+    as_it_is.write = !options.read_only;
+    auto file = files.open(path, as_it_is);
+    if (!file && !options.read_only && file.error().code == Errc::not_found) {
         base::OpenFile how;
         how.create = true;
         file = files.open(path, how);
@@ -54,12 +56,14 @@ Result<void> OffsetLog::recover() {
     }
     const Offset kept = end->value_or(0);
     recovery_ = {*size, *size - kept};
-    if (kept < *size) {
+    if (kept < *size && !options_.read_only) {
         if (auto ok = file_->truncate(kept); !ok) return ok;
     }
     // Views are built on what is read here: a predecessor that was killed may have left it
     // unsynced.
-    if (auto ok = file_->sync(); !ok) return ok;
+    if (!options_.read_only) {
+        if (auto ok = file_->sync(); !ok) return ok;
+    }
     if (kept > 0) {
         auto data = reader.before(kept);
         if (!data) return std::move(data).error();
@@ -109,6 +113,7 @@ Result<void> OffsetLog::check_size() {
 
 Result<std::vector<Offset>> OffsetLog::append(std::span<const ByteView> batch) {
     SBOT_ASSERT(!batch.empty());
+    if (options_.read_only) return error(Errc::denied, "the log is open for reading only");
     if (lost_) return *lost_;
     const Offset start = end_.load(std::memory_order_relaxed);
     Offset end = start;

@@ -17,11 +17,14 @@ class OffsetLog final : public Log {
     struct Options {
         Mode mode = Mode::bits32;
         std::uint64_t generation = 0;  ///< what `generation()` answers
+        /// For a log that somebody else may be writing: nothing is made or cut off, and writing is
+        /// `denied`. It ends where it ended when it was opened.
+        bool read_only = false;
     };
     /// What opening found.
     struct Recovery {
         std::uint64_t bytes_found = 0;
-        std::uint64_t bytes_cut = 0;  ///< behind the last whole record, now gone
+        std::uint64_t bytes_cut = 0;  ///< behind the last whole record, now gone unless read only
     };
 
     /// Opens the file, or makes it. What follows the last whole record is cut off, what lies before

@@ -200,6 +200,22 @@ bool Statement::is_null(int column) const {
     return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
+int Statement::parameters() const { return sqlite3_bind_parameter_count(statement_.get()); }
+int Statement::columns() const { return sqlite3_column_count(statement_.get()); }
+std::string_view Statement::column_name(int column) const {
+    const char* name = sqlite3_column_name(statement_.get(), column);
+    return name != nullptr ? name : "";
+}
+Statement::Kind Statement::kind(int column) const {
+    switch (sqlite3_column_type(statement_.get(), column)) {
+        case SQLITE_INTEGER: return Kind::integer;
+        case SQLITE_FLOAT: return Kind::real;
+        case SQLITE_TEXT: return Kind::text;
+        case SQLITE_BLOB: return Kind::bytes;
+        default: return Kind::null;
+    }
+}
+
 Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
     if (auto ok = database.run("BEGIN IMMEDIATE"); !ok) return std::move(ok).error();
     return std::unique_ptr<Transaction>(new Transaction(database));

@@ -85,6 +85,14 @@ class Statement {
     ByteView bytes(int column) const;
     bool is_null(int column) const;
 
+    /// For statements that somebody else wrote: how many parameters and columns there are, what a
+    /// column is called, and what is in it.
+    enum class Kind : std::uint8_t { null, integer, real, text, bytes };
+    int parameters() const;
+    int columns() const;
+    std::string_view column_name(int column) const;
+    Kind kind(int column) const;
+
  private:
     friend class Database;
     struct Finalize {

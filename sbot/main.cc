@@ -16,6 +16,7 @@
 #include "sbot/arguments.h"
 #include "sbot/client.h"
 #include "sbot/data_folder.h"
+#include "sbot/flume_command.h"
 #include "sbot/node.h"
 #include "sbot/settings.h"
 #include "secret-handshake/keys.h"
@@ -141,6 +142,7 @@ int main(int argc, char** argv) {
         raise_file_limit();
         return start(*settings);
     }
+    if (command == "flume") return app::run_flume_command(*settings, line->command);
     if (command == "config") return app::print_config(*settings);
     io::Loop loop;
     return app::run_command(loop, *settings, *line);

@@ -103,19 +103,13 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     auto journal = flume::Journal::open(files, flume::journal_path(log_path), random);
     if (!journal) return std::move(journal).error();
     if (auto ok = import_kept_states(files, folder, **journal); !ok) return std::move(ok).error();
-    flume::OffsetLog::Options how;
-    how.generation = (*journal)->generation();
-    auto entries = flume::OffsetLog::open(files, log_path, how);
+    auto entries = open_log(files, folder, **journal, log);
     if (!entries) return std::move(entries).error();
-    if (auto cut = (*entries)->recovery().bytes_cut; cut > 0) {
-        log.warning("log", "cut " + std::to_string(cut) + " bytes of an unfinished write");
-        if (auto ok = forget_js_views(files, folder); !ok) return std::move(ok).error();
-        if (auto ok = (*journal)->rewind((*entries)->end()); !ok) return std::move(ok).error();
-    }
 
     std::unique_ptr<Node> node(new Node(loop, std::move(settings), log, std::move(*lock),
                                         std::move(*keys), std::move(*journal),
                                         std::move(*entries)));
+    if (auto opened = node->open_head(); !opened) return std::move(opened).error();
     if (auto opened = node->open_index(); !opened) return std::move(opened).error();
     node->make_friends();
     node->writer_ = std::make_unique<Writer>(
@@ -220,6 +214,75 @@ void Node::add_invites() {
     add_invite_methods(router_, *invite_services_);
 }
 
+Result<std::unique_ptr<flume::OffsetLog>> Node::open_log(base::Files& files,
+                                                         const std::string& folder,
+                                                         flume::Journal& journal,
+                                                         base::Logger& log) {
+    flume::OffsetLog::Options how;
+    how.generation = journal.generation();
+    auto entries = flume::OffsetLog::open(files, folder + "/flume/log.offset", how);
+    if (!entries) return entries;
+    if (auto cut = (*entries)->recovery().bytes_cut; cut > 0) {
+        log.warning("log", "cut " + std::to_string(cut) + " bytes of an unfinished write");
+        if (auto ok = forget_js_views(files, folder); !ok) return std::move(ok).error();
+        if (auto ok = journal.rewind((*entries)->end()); !ok) return std::move(ok).error();
+    }
+    return entries;
+}
+
+/// Before anything is made of the log: whether it is the one we know.
+Result<void> Node::open_head() {
+    auto finished = flume::finish_deletions(*entries_, *journal_);
+    if (!finished) return std::move(finished).error();
+    deletions_finished_ = *finished;
+    const std::string path = settings_.folder + "/flume/log.offset";
+    auto beginning = flume::HeadFile::begin(files_, path, *entries_, *journal_, keys_.id);
+    if (!beginning) return std::move(beginning).error();
+    beginning_ = std::move(*beginning);
+    if (beginning_.copied_or_restored) log_.warning("folder", beginning_.why);
+    if (beginning_.void_from) {
+        const auto from = *beginning_.void_from;
+        auto told = from > 0 ? journal_->rewind(from) : journal_->new_generation(random_);
+        if (!told) return told;
+        auto again = open_log(files_, settings_.folder, *journal_, log_);
+        if (!again) return std::move(again).error();
+        entries_ = std::move(*again);
+    }
+    head_ = std::make_unique<flume::HeadFile>(files_, path, keys_.id, beginning_);
+    // A head that cannot be written costs the next start a moment, no more.
+    if (auto ok = head_->note({}, entries_->end()); !ok) log_.warning("head", ok.error().what);
+    return {};
+}
+
+/// From the index, where the log was too long to be read at start.
+void Node::learn_own(const std::vector<flume::FeedState>& states) {
+    std::optional<flume::FeedState> own;
+    for (const flume::FeedState& state : states) {
+        if (state.feed == keys_.id) own = state;
+    }
+    auto upto = view_->covered().upto;
+    if (auto ok = head_->learn(own, upto.value_or(0)); !ok) log_.warning("head", ok.error().what);
+}
+
+void Node::confirm_folder() {
+    beginning_.copied_or_restored = false;
+    if (auto ok = head_->confirm(); !ok) log_.warning("head", ok.error().what);
+}
+
+void Node::note_head(const Batch& batch) {
+    std::optional<flume::FeedState> own;
+    for (std::size_t i = 0; i < batch.offsets.size(); ++i) {
+        const Record& record = batch.records[i];
+        if (record.author != keys_.id) continue;
+        own = {record.author, record.state.id, record.state.sequence, record.state.timestamp,
+               batch.offsets[i]};
+    }
+    // Nothing is written here that is not on the disk.
+    flume::Offset end = own ? own->offset : 0;
+    if (!batch.offsets.empty()) end = batch.offsets.back();
+    if (auto ok = head_->note(own, end); !ok) log_.warning("head", ok.error().what);
+}
+
 Result<void> Node::open_index() {
     flume::CoreView::Options options;
     options.path = settings_.folder + "/flume/core.sqlite";
@@ -234,9 +297,7 @@ Result<void> Node::open_index() {
                                         "messages: put the log back, or move the folder flume away "
                                         "to begin with an empty log");
     }
-    auto finished = flume::finish_deletions(*entries_, *journal_);
-    if (!finished) return std::move(finished).error();
-    if (*finished) {
+    if (deletions_finished_) {
         log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
         for (const char* suffix : {"-wal", "-shm", ""}) {
             if (auto ok = files_.remove(contacts_path(settings_) + suffix); !ok) return ok;
@@ -299,13 +360,35 @@ io::Async<void> Node::listen() {
     co_return {};
 }
 
+/// Our feed as the head file knows it: it may be published at once.
+void Node::load_own() {
+    std::optional<message::FeedState> state;
+    if (const auto& own = beginning_.own) {
+        state = message::FeedState{own->key, own->sequence, own->claimed};
+    }
+    double last_received = 0;
+    if (auto latest = entries_->latest()) {
+        json::Document document;
+        auto data = entries_->get(*latest);
+        if (data) {
+            auto envelope = flume::read_envelope(document, *data);
+            if (envelope) last_received = envelope->received;
+        }
+    }
+    feeds_->load_own(state, last_received);
+}
+
 /// From an empty one: at speed and beside it. Meanwhile the empty one takes what we publish.
 io::Async<flume::Damage> Node::make_index() {
-    auto finding = pool_.run(&find_own, std::shared_ptr<const flume::Log>(entries_), keys_.id,
-                             view_->options().kept());
-    auto own = co_await finding;
-    if (!own) co_return std::move(own).error();
-    feeds_->load_own(own->state, own->last_received);
+    if (beginning_.known) {
+        load_own();
+    } else {
+        auto finding = pool_.run(&find_own, std::shared_ptr<const flume::Log>(entries_), keys_.id,
+                                 view_->options().kept());
+        auto own = co_await finding;
+        if (!own) co_return std::move(own).error();
+        feeds_->load_own(own->state, own->last_received);
+    }
     auto building = writer_->build();
     auto damage = co_await building;
     if (!damage) co_return damage;
@@ -357,6 +440,7 @@ io::Async<void> Node::index() {
     if (!rows) co_return std::move(rows).error();
     double last_received = rows->empty() ? 0 : rows->front().at;
     if (auto told = tell_js(*states); !told) co_return std::move(told).error();
+    if (!beginning_.known) learn_own(*states);
     std::vector<std::pair<FeedId, message::FeedState>> feeds;
     feeds.reserve(states->size());
     for (const flume::FeedState& state : *states) {
@@ -410,6 +494,7 @@ Result<void> Node::make_replicator() {
 void Node::batch_done(const Batch& batch) {
     feeds_->batch_done(batch);
     if (batch.failed) log_.error("log", batch.failed->what);
+    if (batch.stored) note_head(batch);
     // What is stored but not in the index comes with the next batch, when the index has caught up.
     if (batch.stored && !batch.failed) reading_->grown(batch.records.back().received);
     if (batch.stored && batch.records.back().author != keys_.id) gossip_->downloading();

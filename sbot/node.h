@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "blobs/store.h"
 #include "flume/core_view.h"
+#include "flume/head.h"
 #include "flume/journal.h"
 #include "flume/offset_log.h"
 #include "io/loop.h"
@@ -59,6 +60,11 @@ class Node {
     /// an error if the index cannot be made.
     io::Async<void> index();
 
+    /// What was known of our own feed at start, and whether this folder is a copy or a backup: then
+    /// peers are to be asked before we publish, and `confirm_folder` be called after that.
+    const flume::Beginning& beginning() const { return beginning_; }
+    void confirm_folder();
+
     /// Hangs up, and writes what was accepted.
     io::Task<void> stop();
 
@@ -67,7 +73,15 @@ class Node {
          message::KeyPair keys, std::unique_ptr<flume::Journal> journal,
          std::unique_ptr<flume::OffsetLog> entries);
 
+    static Result<std::unique_ptr<flume::OffsetLog>> open_log(base::Files& files,
+                                                              const std::string& folder,
+                                                              flume::Journal& journal,
+                                                              base::Logger& log);
+    Result<void> open_head();
     Result<void> open_index();
+    void note_head(const Batch& batch);
+    void load_own();
+    void learn_own(const std::vector<flume::FeedState>& states);
     io::Async<flume::Damage> make_index();
     io::Task<void> index_texts();
     Result<void> open_blobs();
@@ -90,6 +104,9 @@ class Node {
     message::KeyPair keys_;
     std::unique_ptr<flume::Journal> journal_;
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
+    flume::Beginning beginning_;
+    std::unique_ptr<flume::HeadFile> head_;
+    bool deletions_finished_ = false;  // at this start
     std::unique_ptr<flume::CoreView> view_;
 
     base::SystemClock clock_;

@@ -27,6 +27,7 @@ constexpr std::size_t catch_up_entries = 1000;
 constexpr std::size_t catch_up_posts = 500;
 
 struct Outcome {
+    std::vector<flume::Offset> offsets;
     bool stored = false;
     std::optional<Error> failed;
     std::optional<flume::Offset> indexed;
@@ -96,6 +97,7 @@ Outcome store(flume::Log& log, flume::CoreView& view, std::vector<Followed*> fol
         outcome.failed = std::move(indexed).error().in("stored, but the index cannot be written");
     }
     outcome.indexed = view.covered().upto;
+    outcome.offsets = std::move(*offsets);
     return outcome;
 }
 
@@ -314,6 +316,7 @@ io::Task<void> Writer::run() {
         Outcome outcome = co_await storing;
         do_all(outcome.then);
         if (outcome.indexed) indexed_ = outcome.indexed;
+        writing_->offsets = std::move(outcome.offsets);
         writing_->stored = outcome.stored;
         writing_->failed = std::move(outcome.failed);
         index_behind_ = writing_->failed.has_value();

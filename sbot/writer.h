@@ -29,6 +29,7 @@ struct Record {
 struct Batch {
     std::vector<Record> records;
     std::size_t bytes = 0;
+    std::vector<flume::Offset> offsets;  ///< of the records, once they are stored
     io::Event done;
     std::optional<Error> failed;  ///< set before `done`
     bool stored = false;          ///< in the log and on the disk, whatever happened after that

@@ -36,6 +36,7 @@ const Arrow arrows[] = {
      {"base", "io", "message", "secret-handshake", "flume", "friends", "blobs", "muxrpc", "net",
       "replication"},
      true},
+    {"bindings/", {"flume"}, false},
     {"tests/",
      {"base", "io", "message", "secret-handshake", "flume", "friends", "blobs", "muxrpc", "net",
       "replication", "sbot"},
@@ -55,6 +56,9 @@ struct Library {
 const Library libraries[] = {
     {"uv.h", {"io/"}},
     {"sqlite3.h", {"flume/sqlite."}},
+    {"node_api.h", {"bindings/node/"}},
+    {"stddef.h", {"flume/flume.h"}},  // a header for C
+    {"stdint.h", {"flume/flume.h"}},
     {"sodium", {"message/", "secret-handshake/", "tests/"}},
     {"nettle/", {"message/sha256.h"}},
     {"rapidjson/", {"base/"}, true},

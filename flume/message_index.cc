@@ -1,0 +1,102 @@
+#include "flume/message_index.h"
+
+#include "flume/envelope.h"
+
+namespace sbot::flume {
+namespace {
+
+constexpr const char* schema =
+    "CREATE TABLE sbot_follower(version INTEGER NOT NULL,position TEXT NOT NULL);"
+    "INSERT INTO sbot_follower VALUES(1,'');"
+    "CREATE TABLE messages(offset INTEGER PRIMARY KEY,key TEXT NOT NULL,author TEXT NOT NULL,"
+    "  sequence INTEGER NOT NULL,type TEXT,timestamp REAL NOT NULL,received REAL NOT NULL,"
+    "  json TEXT NOT NULL);"
+    "CREATE INDEX messages_key ON messages(key);"
+    "CREATE INDEX messages_feed ON messages(author,sequence);"
+    "CREATE INDEX messages_type ON messages(type,timestamp);";
+
+}  // namespace
+
+Result<std::unique_ptr<MessageIndex>> MessageIndex::open(const std::string& path) {
+    auto database = sqlite::Database::open(path, {});
+    if (!database) return std::move(database).error().in(path);
+    std::unique_ptr<MessageIndex> index(new MessageIndex(std::move(*database)));
+    if (auto ok = index->start(); !ok) return std::move(ok).error().in(path);
+    return index;
+}
+
+Result<void> MessageIndex::start() {
+    auto tables = database_.number("SELECT count(*) FROM sqlite_master");
+    if (!tables) return std::move(tables).error();
+    if (*tables == 0) {
+        auto transaction = sqlite::Transaction::begin(database_);
+        if (!transaction) return std::move(transaction).error();
+        if (auto ok = database_.run(schema); !ok) return ok;
+        if (auto ok = (*transaction)->commit(); !ok) return ok;
+    }
+    auto ours = database_.number(
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('sbot_follower','messages')");
+    if (!ours) return std::move(ours).error();
+    if (*ours != 2) return error(Errc::invalid, "a database of another kind");
+    auto row = database_.prepare("SELECT version,position FROM sbot_follower");
+    if (!row) return std::move(row).error();
+    auto there = row->step();
+    if (!there) return std::move(there).error();
+    if (!*there || row->integer(0) != 1) return error(Errc::invalid, "of another version");
+    auto position = Position::parse(row->text(1));
+    if (!position) return std::move(position).error();
+    position_ = std::move(*position);
+    const std::pair<sqlite::Statement*, std::string_view> all[] = {
+        {&insert_, "INSERT OR REPLACE INTO messages VALUES(?,?,?,?,?,?,?,?)"},
+        {&remove_, "DELETE FROM messages WHERE offset=?"},
+        {&remove_from_, "DELETE FROM messages WHERE offset>=?"},
+        {&move_, "UPDATE sbot_follower SET position=?"},
+    };
+    for (auto& [statement, sql] : all) {
+        auto made = database_.prepare(sql);
+        if (!made) return std::move(made).error();
+        *statement = std::move(*made);
+    }
+    return {};
+}
+
+Result<void> MessageIndex::insert(const News& news) {
+    auto envelope = read_envelope(document_, news.data);
+    if (!envelope) return {};  // no message
+    const std::string key = envelope->key.text(), author = envelope->author.text();
+    std::string cut;
+    auto type = type_of(envelope->content, cut);
+    insert_.bind(1, static_cast<std::int64_t>(news.offset)).bind(2, key).bind(3, author);
+    insert_.bind(4, static_cast<std::int64_t>(envelope->sequence)).bind_null(5);
+    if (type) insert_.bind(5, *type);
+    insert_.bind(6, envelope->claimed).bind(7, envelope->received);
+    return insert_.bind(8, envelope->value.source()).run();
+}
+
+Result<void> MessageIndex::apply(std::span<const News> news, const Position& position) {
+    if (news.empty() && position == position_) return {};
+    auto transaction = sqlite::Transaction::begin(database_);
+    if (!transaction) return std::move(transaction).error();
+    for (const News& one : news) {
+        Result<void> done;
+        auto offset = static_cast<std::int64_t>(one.offset);
+        switch (one.kind) {
+            case News::Kind::entry: done = insert(one); break;
+            case News::Kind::deleted: done = remove_.bind(1, offset).run(); break;
+            case News::Kind::rewound: done = remove_from_.bind(1, offset).run(); break;
+            case News::Kind::reindex: break;  // nothing here depends on keys
+        }
+        if (!done) return done;
+    }
+    const std::string text = position.text();
+    if (auto ok = move_.bind(1, text).run(); !ok) return ok;
+    if (auto ok = (*transaction)->commit(); !ok) return ok;
+    position_ = position;
+    return {};
+}
+
+Result<std::int64_t> MessageIndex::count() {
+    return database_.number("SELECT count(*) FROM messages");
+}
+
+}  // namespace sbot::flume

@@ -1,0 +1,283 @@
+#include "sbot/flume_command.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "flume/check.h"
+#include "flume/core_builder.h"
+#include "flume/deletion.h"
+#include "flume/message_index.h"
+#include "flume/offset_log.h"
+#include "flume/watch.h"
+#include "message/private_box.h"
+#include "sbot/data_folder.h"
+#include "sbot/progress_bar.h"
+
+namespace sbot::app {
+namespace {
+
+constexpr int good = 0, spoilt = 1, failed = 2;
+constexpr std::size_t news_at_once = 10000;
+constexpr int wait_ms = 60000;
+
+constexpr const char* usage =
+    "usage: sbot flume index --db FILE [--log PATH] [--follow]   messages into a database of "
+    "yours\n"
+    "       sbot flume check    compare log, journal and index; changes nothing\n"
+    "       sbot flume repair   make log and journal whole again\n"
+    "       sbot flume rebuild  make the index anew\n"
+    "       sbot flume stats    what is in the log\n"
+    "The folder is that of the configuration (--path). repair and rebuild want it for "
+    "themselves.\n";
+
+int complain(const Error& why) {
+    std::fprintf(stderr, "sbot: %s\n", why.what.c_str());
+    return failed;
+}
+
+std::string log_path(const Settings& settings) { return settings.folder + "/flume/log.offset"; }
+std::string index_path(const Settings& settings) { return settings.folder + "/flume/core.sqlite"; }
+
+volatile std::sig_atomic_t stopped = 0;
+void stop(int) { stopped = 1; }
+
+int index(const Settings& settings, const base::Tree& options) {
+    const std::string path =
+        options.at("log").is_text() ? options.at("log").text() : log_path(settings);
+    if (!options.at("db").is_text()) {
+        std::fputs(usage, stderr);
+        return failed;
+    }
+    auto index = flume::MessageIndex::open(options.at("db").text());
+    if (!index) return complain(index.error());
+    const bool follow = options.at("follow").truthy();
+    base::PosixFiles files;
+    if (auto there = files.info(path); !there && !follow) return complain(there.error());
+    std::signal(SIGINT, &stop);
+    std::signal(SIGTERM, &stop);
+    flume::LogWatch watch(path);
+    flume::Follower::Options how;
+    how.position = (*index)->position();
+    flume::Follower follower(files, path, std::move(how));
+    {
+        ProgressBar bar("indexing");
+        while (stopped == 0) {
+            auto news = follower.next(news_at_once);
+            if (!news) return complain(news.error());
+            auto done = (*index)->apply(*news, follower.position());
+            if (!done) return complain(done.error());
+            bar.show(follower.position().next, follower.log_end());
+            if (!news->empty()) continue;
+            if (!follow) break;
+            watch.wait(wait_ms);
+        }
+    }
+    if (follower.damage().places > 0) {
+        std::fprintf(stderr, "sbot: %" PRIu64 " bytes of the log are damaged, and passed over\n",
+                     follower.damage().bytes);
+    }
+    auto count = (*index)->count();
+    if (!count) return complain(count.error());
+    std::printf("%" PRId64 " messages, up to byte %" PRIu64 " of the log\n", *count,
+                follower.position().next);
+    return good;
+}
+
+int check(const Settings& settings) {
+    base::PosixFiles files;
+    ProgressBar bar("checking");
+    auto report =
+        flume::check(files, log_path(settings), index_path(settings),
+                     [&bar](flume::Offset done, flume::Offset total) { bar.show(done, total); });
+    if (!report) return complain(report.error());
+    std::printf("log      %" PRIu64 " bytes, %" PRIu64 " entries: %" PRIu64 " messages of %" PRIu64
+                " feeds, %" PRIu64 " deleted\n",
+                report->bytes, report->entries, report->messages, report->feeds, report->deleted);
+    if (report->has_journal) {
+        std::printf("journal  %" PRIu64 " bytes\n", report->journal_bytes);
+    } else {
+        std::printf("journal  none\n");
+    }
+    if (!report->has_index) {
+        std::printf("index    none\n");
+    } else if (report->index_behind > 0) {
+        std::printf("index    %" PRIu64 " bytes of the log behind\n", report->index_behind);
+    } else {
+        std::printf("index    level with the log\n");
+    }
+    for (const std::string& each : report->troubles) std::printf("trouble  %s\n", each.c_str());
+    if (report->trouble_count > report->troubles.size()) {
+        std::printf("trouble  and %" PRIu64 " more\n",
+                    report->trouble_count - report->troubles.size());
+    }
+    std::printf(report->good() ? "all is well\n"
+                               : "see docs/flume-tools.md for what can be done\n");
+    return report->good() ? good : spoilt;
+}
+
+Result<void> remove_index(base::Files& files, const std::string& path) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        if (auto ok = files.remove(path + suffix); !ok) return ok;
+    }
+    return files.sync_folder(base::folder_of(path));
+}
+
+int repair(const Settings& settings) {
+    auto lock = FolderLock::take(settings.folder);
+    if (!lock) return complain(lock.error());
+    base::PosixFiles files;
+    if (auto there = files.info(log_path(settings)); !there) return complain(there.error());
+    auto done = flume::repair(files, log_path(settings));
+    if (!done) return complain(with_advice(done.error()));
+    if (!done->anything()) {
+        std::printf("nothing to repair\n");
+        return good;
+    }
+    if (auto ok = remove_index(files, index_path(settings)); !ok) return complain(ok.error());
+    std::printf("%" PRIu64 " bytes of unfinished writes cut off\n", done->bytes_cut);
+    std::printf("%" PRIu64 " damaged places made blank entries, their bytes in log.damaged-*\n",
+                done->places);
+    std::printf("%" PRIu64 " spoilt records left out of the journal\n", done->journal_records);
+    std::printf("%" PRIu64 " deletions carried out in the log, %" PRIu64 " noted in the journal\n",
+                done->deletions, done->noted);
+    std::printf("the index will be made anew by the next start\n");
+    return good;
+}
+
+/// Makes the index beside the log and puts it in place.
+Result<std::int64_t> rebuild_core(const Settings& settings, const message::KeyPair& keys) {
+    base::PosixFiles files;
+    base::SystemRandom random;
+    auto journal = flume::Journal::open(files, flume::journal_path(log_path(settings)), random);
+    if (!journal) return std::move(journal).error();
+    flume::OffsetLog::Options how;
+    how.generation = (*journal)->generation();
+    auto log = flume::OffsetLog::open(files, log_path(settings), how);
+    if (!log) return std::move(log).error();
+    auto finished = flume::finish_deletions(**log, **journal);
+    if (!finished) return std::move(finished).error();
+    message::Unboxer unboxer(keys);
+    const std::string path = index_path(settings);
+    flume::CoreBuilder::Options options;
+    options.path = path + ".new";
+    options.unbox = [&unboxer](json::Value value) -> std::optional<std::string> {
+        std::string_view content = value["content"].string();
+        if (!message::is_box1(content)) return std::nullopt;
+        auto opened = unboxer.open(content);
+        if (!opened) return std::nullopt;
+        return json::compact(opened->plain.root());
+    };
+    options.kept = [&journal] { return flume::kept_states(**journal); };
+    flume::CoreBuilder builder(std::move(options));
+    std::atomic<bool> done = false;
+    std::thread watching([&] {
+        ProgressBar bar("rebuilding core");
+        while (!done) {
+            bar.show(builder.reached(), (*log)->end());
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+    });
+    auto built = builder.build(**log);
+    done = true;
+    watching.join();
+    if (!built) return std::move(built).error();
+    if (auto ok = remove_index(files, path); !ok) return std::move(ok).error();
+    if (auto ok = files.rename(path + ".new", path); !ok) return std::move(ok).error();
+    if (auto ok = files.sync_folder(base::folder_of(path)); !ok) return std::move(ok).error();
+    return built->count;
+}
+
+int rebuild(const Settings& settings, const Arguments& command) {
+    if (command.words.size() > 2 && command.words[2].text() != "core") {
+        std::fprintf(stderr, "sbot: the index is called core\n");
+        return failed;
+    }
+    auto lock = FolderLock::take(settings.folder);
+    if (!lock) return complain(lock.error());
+    base::Logger log(settings.log_level);
+    auto keys = load_secret(settings.folder, log);
+    if (!keys) return complain(keys.error());
+    auto count = rebuild_core(settings, *keys);
+    if (!count) return complain(with_advice(count.error()));
+    std::printf("core: %" PRId64 " messages\n", *count);
+    return good;
+}
+
+int stats(const Settings& settings) {
+    base::PosixFiles files;
+    flume::OffsetLog::Options how;
+    how.read_only = true;
+    auto log = flume::OffsetLog::open(files, log_path(settings), how);
+    if (!log) return complain(log.error());
+    flume::Range all;
+    all.with_deleted = true;
+    auto cursor = (*log)->scan(all);
+    if (!cursor) return complain(cursor.error());
+    std::uint64_t messages = 0, deleted = 0, sealed = 0, odd = 0;
+    std::unordered_set<FeedId> feeds;
+    std::map<std::string, std::uint64_t> types;
+    json::Document document;
+    ProgressBar bar("reading");
+    for (;;) {
+        auto entry = (*cursor)->next();
+        if (!entry) return complain(entry.error());
+        if (!*entry) break;
+        bar.show((*entry)->offset, (*log)->end());
+        if ((*entry)->data.empty()) {
+            ++deleted;
+            continue;
+        }
+        auto envelope = flume::read_envelope(document, (*entry)->data);
+        if (!envelope) {
+            ++odd;
+            continue;
+        }
+        ++messages;
+        feeds.insert(envelope->author);
+        std::string cut;
+        auto type = flume::type_of(envelope->content, cut);
+        if (type) ++types[std::string(*type)];
+        if (envelope->content.is_string()) ++sealed;
+    }
+    std::vector<std::pair<std::uint64_t, std::string>> common;
+    for (auto& [type, count] : types) common.emplace_back(count, type);
+    std::sort(common.rbegin(), common.rend());
+    common.resize(std::min<std::size_t>(common.size(), 20));
+    json::Writer out;
+    out.begin_object().member("bytes", static_cast<double>((*log)->end()));
+    out.member("messages", static_cast<double>(messages));
+    out.member("feeds", static_cast<double>(feeds.size()));
+    out.member("private", static_cast<double>(sealed));
+    out.member("deleted", static_cast<double>(deleted));
+    out.member("noMessages", static_cast<double>(odd));
+    out.member("damagedBytes", static_cast<double>((*cursor)->damage().bytes));
+    out.name("types").begin_object();
+    for (auto& [count, type] : common) out.member(type, static_cast<double>(count));
+    out.end_object().end_object();
+    std::string pretty;
+    auto document_out = json::Document::parse(out.text());
+    json::append_pretty(pretty, document_out->root());
+    std::printf("%s\n", pretty.c_str());
+    return good;
+}
+
+}  // namespace
+
+int run_flume_command(const Settings& settings, const Arguments& command) {
+    const std::string what = command.words.size() > 1 ? command.words[1].text() : std::string();
+    if (what == "index") return index(settings, command.options);
+    if (what == "check") return check(settings);
+    if (what == "repair") return repair(settings);
+    if (what == "rebuild") return rebuild(settings, command);
+    if (what == "stats") return stats(settings);
+    std::fputs(usage, stderr);
+    return failed;
+}
+
+}  // namespace sbot::app
