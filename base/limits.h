@@ -190,6 +190,9 @@ inline constexpr std::size_t recent_messages_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t peer_clocks_max = 2000;
 inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 
+/// Messages stored beyond what the index covers, above which replication waits for it: a few
+/// seconds of indexing.
+inline constexpr std::size_t index_lag_records_max = 20000;
 /// Accepted messages that wait for the writer, above which replication waits.
 inline constexpr std::size_t unwritten_bytes_max = std::size_t{4} << 20;
 

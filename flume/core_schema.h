@@ -48,10 +48,12 @@ inline constexpr const char* core_indexes[] = {
     "CREATE INDEX by_contacted ON contacts(contact,author)",
 };
 
-/// For people: names instead of ids, and the last word of each author.
+/// For people: names instead of ids, and the last word of each author. The `+` keeps SQLite from
+/// collecting all posts and sorting them where the newest fifty were asked for.
 inline constexpr const char* core_sql_views =
     "CREATE VIEW message AS SELECT m.offset,k.name AS key,a.name AS author,m.sequence,m.received,"
     "  m.claimed,m.rts,t.name AS type,m.privacy,m.privacy=2 AS decrypted,"
+    "  m.key AS key_id,m.author AS author_id,m.type AS type_id,m.root AS root_id,"
     "  (SELECT name FROM names WHERE id=m.root) AS root,"
     "  (SELECT name FROM names WHERE id=m.fork) AS fork,"
     "  (SELECT name FROM names WHERE id=m.branch) AS branch,c.json AS content"
@@ -90,9 +92,10 @@ inline constexpr const char* core_sql_views =
     "  FROM contacts c JOIN authors a ON a.id=c.author JOIN names d ON d.id=c.contact"
     "  WHERE NOT EXISTS(SELECT 1 FROM contacts o WHERE o.author=c.author AND o.contact=c.contact"
     "    AND o.message>c.message);"
-    "CREATE VIEW post AS SELECT * FROM message WHERE type='post';"
-    "CREATE VIEW root_post AS SELECT * FROM post WHERE root IS NULL;"
-    "CREATE VIEW reply_post AS SELECT * FROM post WHERE root IS NOT NULL;"
+    "CREATE VIEW post AS SELECT * FROM message"
+    "  WHERE +type_id=(SELECT id FROM types WHERE name='post');"
+    "CREATE VIEW root_post AS SELECT * FROM post WHERE root_id IS NULL;"
+    "CREATE VIEW reply_post AS SELECT * FROM post WHERE root_id IS NOT NULL;"
     "CREATE VIEW post_text AS SELECT offset AS rowid,json_extract(json,'$.text') AS text"
     "  FROM contents;"
     "CREATE VIRTUAL TABLE texts USING fts5(text,content='post_text',content_rowid='rowid',"

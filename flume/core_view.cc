@@ -167,7 +167,10 @@ Result<void> CoreView::finish_built(const Log& log) {
 }
 
 Result<void> CoreView::adopt(const Log& log) {
-    if (auto ok = finish_built(log); !ok) return ok;
+    if (auto ok = finish_built(log); !ok) {
+        stop_building();
+        return ok;
+    }
     // Whoever goes on reading the old file, now nameless, can see that there is a newer one.
     if (auto ok = database_->run("UPDATE progress SET superseded=1"); !ok) return ok;
     tables_.reset();

@@ -70,6 +70,8 @@ class Statement {
     Statement& bind(int at, std::string_view text);
     Statement& bind(int at, ByteView bytes);
     Statement& bind_null(int at);
+    /// By name, with its colon; nothing happens where the statement has no such parameter.
+    Statement& bind(const char* name, std::string_view text);
 
     /// On to the next row; false at the end.
     Result<bool> step();

@@ -33,6 +33,11 @@ Result<bool> settle(View& view, const Log& log) {
 }
 
 Result<Progress> catch_up(View& view, const Log& log, std::size_t entries_max) {
+    return process(view, log, entries_max, std::chrono::steady_clock::time_point::max());
+}
+
+Result<Progress> process(View& view, const Log& log, std::size_t entries_max,
+                         std::chrono::steady_clock::time_point until) {
     Progress progress;
     Range range;
     range.gt = view.covered().upto;
@@ -49,6 +54,7 @@ Result<Progress> catch_up(View& view, const Log& log, std::size_t entries_max) {
         }
         if (auto ok = view.apply(*batch, Place::next); !ok) return std::move(ok).error();
         progress.applied += batch->size();
+        if (std::chrono::steady_clock::now() >= until) break;
     }
     progress.damage = (*cursor)->damage();
     return progress;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -60,5 +61,9 @@ struct Progress {
 /// Feeds the view the next `entries_max` entries or somewhat fewer, in several transactions. What
 /// the log must hold on the disk (be synced) before.
 Result<Progress> catch_up(View& view, const Log& log, std::size_t entries_max);
+
+/// The same for as long as `until` allows, at least one transaction; for those who share a thread.
+Result<Progress> process(View& view, const Log& log, std::size_t entries_max,
+                         std::chrono::steady_clock::time_point until);
 
 }  // namespace sbot::flume

@@ -101,10 +101,10 @@ AsyncReply<Body> get_at(LogServices& services, double offset) {
 }
 
 AsyncReply<Body> get(LogServices& services, Request request) {
-    co_await services.reading.ready().wait();
     auto want = wanted(request.arg(0));
     if (!want) co_return std::move(want).error();
     if (want->offset) {
+        co_await services.reading.ready().wait();
         auto at = get_at(services, *want->offset);
         co_return co_await at;
     }

@@ -193,7 +193,7 @@ io::Async<flume::Damage> Writer::catch_up() {
         auto indexing = lane_.run(&index_some, std::cref(log_), std::ref(view_));
         auto indexed = co_await indexing;
         if (!indexed) co_return std::move(indexed).error().in("index");
-        indexed_ = indexed->upto;
+        covers(indexed->upto);
         const flume::Damage& more = indexed->progress.damage;
         if (damage.places == 0) damage.first = more.first;
         damage.places += more.places;
@@ -260,7 +260,7 @@ io::Async<void> Writer::adopt() {
     auto adopted = co_await adopting;
     builder_ = nullptr;
     if (!adopted) co_return std::move(adopted).error().in("index");
-    indexed_ = *adopted;
+    covers(*adopted);
     co_return {};
 }
 
@@ -291,10 +291,37 @@ std::shared_ptr<Batch> Writer::write(Record record) {
 }
 
 io::Task<void> Writer::room() {
-    while (next_ && next_->bytes > limits::unwritten_bytes_max) {
-        written_.reset();
-        co_await written_.wait();
+    while (true) {
+        if (next_ && next_->bytes > limits::unwritten_bytes_max) {
+            written_.reset();
+            co_await written_.wait();
+        } else if (behind_ > limits::index_lag_records_max) {
+            co_await moved_on_.wait();
+        } else {
+            co_return;
+        }
     }
+}
+
+/// The index has moved, perhaps to the log's end.
+void Writer::covers(std::optional<flume::Offset> upto) {
+    indexed_ = upto;
+    if (upto == log_.latest()) behind_ = 0;
+    moved_on_.set();
+    moved_on_.reset();
+}
+
+io::Async<void> Writer::until_covered(flume::Offset upto) {
+    while (!indexed_ || *indexed_ < upto) co_await moved_on_.wait();
+    co_return {};
+}
+
+io::Async<void> Writer::synchronized(flume::Offset upto, std::uint64_t timeout_ms) {
+    auto there = log_.get(upto);
+    if (!there) co_return std::move(there).error();
+    auto covered = until_covered(upto);
+    auto waiting = io::timeout(loop_, timeout_ms, std::move(covered));
+    co_return co_await waiting;
 }
 
 io::Task<void> Writer::flushed() {
@@ -315,7 +342,8 @@ io::Task<void> Writer::run() {
                                  std::shared_ptr<const Batch>(writing_), index_behind_);
         Outcome outcome = co_await storing;
         do_all(outcome.then);
-        if (outcome.indexed) indexed_ = outcome.indexed;
+        if (outcome.stored) behind_ += writing_->records.size();
+        if (outcome.indexed) covers(outcome.indexed);
         writing_->offsets = std::move(outcome.offsets);
         writing_->stored = outcome.stored;
         writing_->failed = std::move(outcome.failed);

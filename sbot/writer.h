@@ -88,10 +88,18 @@ class Writer {
     /// The last entry that the index covers: all up to here can be read, and is on the disk.
     std::optional<flume::Offset> indexed() const { return indexed_; }
 
+    /// Waits until the index covers the entry at `upto`. Errors: `not_found` where the log has no
+    /// such entry (yet), or a deleted one; `timeout`.
+    io::Async<void> synchronized(flume::Offset upto, std::uint64_t timeout_ms);
+
+    /// Messages that were stored while older ones were still to be indexed.
+    std::size_t behind() const { return behind_; }
+
     /// Adds to the batch that will be written next. Await its `done`; order is kept.
     std::shared_ptr<Batch> write(Record record);
 
-    /// Waits while much is unwritten: for those who could add without end.
+    /// Waits while much is unwritten, or the index is far behind: for those who could add without
+    /// end.
     io::Task<void> room();
     /// Returns when everything added so far is written.
     io::Task<void> flushed();
@@ -100,6 +108,8 @@ class Writer {
     io::Task<void> run();
     io::Async<void> lead(Followed& followed);
     void finish(Batch& batch);
+    void covers(std::optional<flume::Offset> upto);
+    io::Async<void> until_covered(flume::Offset upto);
 
     io::Loop& loop_;
     flume::Log& log_;
@@ -113,6 +123,8 @@ class Writer {
     std::unique_ptr<flume::CoreBuilder> builder_;  // while there is something to adopt
     std::optional<flume::Offset> indexed_;
     std::vector<std::unique_ptr<Followed>> followed_;  // the list is the loop's
+    std::size_t behind_ = 0;
+    io::Event moved_on_;  // set for a moment when the index covers more
     io::Lane lane_;
     io::Lane building_lane_;
     io::Task<void> runner_;

@@ -84,6 +84,17 @@ void full_build(const flume::Log& log, const std::string& path) {
         static_cast<double>(about.st_size) / 1e6, peak_kib() / 1024);
 }
 
+void full_text(const std::string& path) {
+    auto view = must(flume::CoreView::open({path, {}, {}}));
+    double from = seconds(), cpu_from = cpu_seconds();
+    while (!must(view->catch_up_texts(500))) {
+    }
+    struct stat about {};
+    ::stat(path.c_str(), &about);
+    std::printf("full-text        s=%.2f cpu_s=%.2f MB=%.0f\n", seconds() - from,
+                cpu_seconds() - cpu_from, static_cast<double>(about.st_size) / 1e6);
+}
+
 void apply_singly(const flume::Log& log, const std::string& path) {
     wipe(path);
     auto view = must(flume::CoreView::open({path, {}, {}}));
@@ -155,6 +166,7 @@ int main(int argc, char** argv) {
     const std::string path = std::string(argv[2]) + "/bench-core.sqlite";
     wipe(path);
     full_build(*log, path);
+    full_text(path);
     if (argc > 3) return 0;
     apply_singly(*log, path);
     build(*log, path);

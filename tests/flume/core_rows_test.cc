@@ -1,6 +1,9 @@
 // The rows of the core database, as people see them, are the same however they came about.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -367,6 +370,50 @@ TEST(CoreRows, survive_a_change_of_files) {
     }
     trial.view.reset();
     expect_equal(rows_of(trial.folder.path("incremental")), trial.built(), 7);
+}
+
+/// In a process of its own, until it is killed: indexes a log in all the ways there are.
+[[noreturn]] void index_for_ever(const OffsetLog& log, const std::string& path, Unbox unbox) {
+    for (std::size_t chunk = 1;; chunk = chunk * 3 % 301) {
+        auto view = CoreView::open({path, unbox, {}});
+        if (!view || !settle(**view, log)) _exit(1);
+        for (int i = 0; i < 5; ++i) {
+            if (!catch_up(**view, log, chunk) || !(*view)->catch_up_texts(chunk)) _exit(2);
+        }
+        (*view)->start_building();
+        CoreBuilder builder({(*view)->building_path(), unbox, {}});
+        if (!builder.build(log) || !(*view)->adopt(log)) _exit(3);
+        if (!(*view)->clear(log.generation())) _exit(4);
+    }
+}
+
+TEST(CoreRows, are_whole_after_a_kill_at_any_time) {
+    const char* given = ::getenv("SBOT_KILLS");
+    const int rounds = given != nullptr ? ::atoi(given) : 5;
+    Trial trial(5, 800);
+    base::PosixFiles files;
+    trial.log = std::move(OffsetLog::open(files, trial.folder.path("log"), {}).value());
+    trial.append(0, 800);
+    const Unbox unbox = trial.view->options().unbox;
+    trial.view.reset();
+    const std::string path = trial.folder.path("incremental");
+    for (int round = 0; round < rounds; ++round) {
+        const pid_t child = ::fork();
+        if (child == 0) index_for_ever(*trial.log, path, unbox);
+        ::usleep(1000 * (5 + static_cast<unsigned>(trial.random() % 400)));
+        ::kill(child, SIGKILL);
+        int how = 0;
+        ASSERT_EQ(::waitpid(child, &how, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(how)) << "the child gave up with " << WEXITSTATUS(how);
+    }
+    trial.view = std::move(CoreView::open(trial.options("incremental")).value());
+    ASSERT_TRUE(settle(*trial.view, *trial.log));
+    while (!catch_up(*trial.view, *trial.log, 1000).value().level) {
+    }
+    while (!trial.view->catch_up_texts(1000).value()) {
+    }
+    trial.view.reset();
+    expect_equal(rows_of(path), trial.built(), 5);
 }
 
 }  // namespace
