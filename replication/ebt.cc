@@ -351,7 +351,7 @@ bool Ebt::message(Slot slot, const FeedId& feed, Sequence sequence, std::uint64_
     if (sequence == std::max(row->taken, row->latest()) + 1) {
         row->taken = sequence;
         row->moved_s = static_cast<std::uint32_t>(now_ms / 1000);
-        from.useless = 0;
+        from.useless = from.asks = 0;
     } else if (from.useless < useless_max) {
         ++from.useless;
     }

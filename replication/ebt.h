@@ -23,7 +23,7 @@ using PeerClock = std::vector<std::pair<FeedId, std::int64_t>>;
 
 /// The state of `ebt.replicate` with all connected peers. Events go in, what is to be done is asked
 /// for; no I/O, no clock (milliseconds come in, from an arbitrary start). Protocol source:
-/// docs/ebt.md.
+/// replication/README.md.
 ///
 /// What a peer says never moves our own sequences: only `stored` does. What it says now is the
 /// truth about the peer, whatever it said before. Of those that can give a feed one is asked;
@@ -123,6 +123,7 @@ class Ebt {
         std::vector<std::uint32_t> pending;     // rows to tell it of, each as it is by then
         std::vector<FeedId> declined;           // and feeds without a row
         std::deque<std::uint32_t> ready;        // rows with something to send
+        std::uint32_t asks = 0;                 // since the last message that was of use
         std::uint32_t useless = 0;              // messages in a row that led nowhere
         std::size_t unwanted = 0;               // feeds it mentioned that we do not want
     };
@@ -158,6 +159,7 @@ class Ebt {
     std::optional<Slot> next_giver(const FeedRow& row, Slot after) const;
     bool is_silent(const FeedRow& row, const Peer& peer) const;
     void ask(FeedRow& row, Slot slot);
+    void count_ask(Peer& peer) const;
     std::optional<Slot> replacement(FeedRow& row);
 
     FeedId own_;

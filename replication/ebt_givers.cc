@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint64_t silent_ms = 3000;
 // One that sends other feeds only. Long, because a giver of thousands of feeds may take its time.
 constexpr std::uint32_t feed_silent_s = 60;
+// Times a peer may be asked, without one message that is of use, that make it count as heard of.
+constexpr std::uint32_t asks_max = 3;
 // The only giver left something out: it is asked again after that.
 constexpr std::uint32_t ask_again_s = 8;
 
@@ -44,6 +46,7 @@ std::optional<Slot> Ebt::next_giver(const FeedRow& row, Slot after) const {
 }
 
 bool Ebt::is_silent(const FeedRow& row, const Peer& whom) const {
+    if (whom.asks > asks_max) return row.moved_s + silent_ms / 1000 < now_ms_ / 1000;
     if (!whom.heard_ms || *whom.heard_ms + silent_ms < now_ms_) return true;
     return row.moved_s + feed_silent_s < now_ms_ / 1000;
 }
@@ -55,7 +58,14 @@ void Ebt::ask(FeedRow& row, Slot slot) {
     row.orphaned = false;
     tell(row, slot, relation, true);
     row.put(slot, relation);
-    peer(slot).heard_ms = now_ms_;
+    count_ask(peer(slot));
+}
+
+/// Whoever was just asked is not silent yet; whoever was asked again and again without an answer
+/// is.
+void Ebt::count_ask(Peer& whom) const {
+    if (whom.asks <= asks_max) ++whom.asks;
+    if (whom.asks <= asks_max) whom.heard_ms = now_ms_;
 }
 
 /// The peer says that it has more than we: ask it, unless somebody else is at it and has as much.
@@ -66,7 +76,7 @@ void Ebt::maybe_ask(FeedRow& row, Slot slot, Relation& relation) {
         tell(row, *other, its, false);
         row.put(*other, its);
     }
-    peer(slot).heard_ms = now_ms_;
+    count_ask(peer(slot));
     tell(row, slot, relation, true);
 }
 

@@ -1,5 +1,6 @@
 #include "sbot/feeds.h"
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 #include <utility>
@@ -36,6 +37,8 @@ struct Feeds::Run {
     std::vector<Verified> good;
     Taken::End end = Taken::End::all;
     std::string why;
+    bool is_own = false;
+    Sequence beyond = 0;  // of an own message, signed, that does not follow
 
     void verify(const message::HmacKey& hmac);
     bool verify_one(const Bytes& text, json::Document& document, const message::HmacKey& hmac);
@@ -74,6 +77,10 @@ bool Feeds::Run::verify_one(const Bytes& text, json::Document& document,
     }
     // A write of ours may have failed, a peer may leave something out.
     if (sequence > have + 1) {
+        if (is_own) {
+            auto alone = message::check_alone(value, hmac);
+            if (alone && message::verify(*alone, hmac)) beyond = alone->sequence;
+        }
         end = Taken::End::gap;
         return false;
     }
@@ -134,16 +141,56 @@ void Feeds::load_own(std::optional<FeedState> state, double last_received) {
     own_known_.set();
 }
 
+/// Counts while messages of our own feed are being checked: what is published just then would be
+/// another branch.
+class Feeds::OwnRun {
+ public:
+    explicit OwnRun(Feeds& feeds) : feeds_(feeds) { ++feeds_.own_runs_; }
+    ~OwnRun() {
+        if (--feeds_.own_runs_ > 0) return;
+        feeds_.own_checked_.set();
+        feeds_.own_checked_.reset();
+    }
+    OwnRun(const OwnRun&) = delete;
+    OwnRun& operator=(const OwnRun&) = delete;
+
+ private:
+    Feeds& feeds_;
+};
+
+io::Task<void> Feeds::until_publish_is_safe() {
+    while (own_runs_ > 0) co_await own_checked_.wait();
+    if (before_publish_) {
+        auto waiting = before_publish_();
+        co_await waiting;
+    }
+    while (own_runs_ > 0) co_await own_checked_.wait();
+}
+
 muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
     if (auto refused = message::check_publish_argument(content)) co_return remote(*refused);
     auto boxed = message::box_for_recps(content, random_);
     if (!boxed) co_return remote(boxed.refusal());
     if (boxed->has_value()) content = (*boxed)->root();
-    auto created = message::publish(content, ahead(keys_.id), keys_, hmac_, time_.next());
-    if (!created) co_return remote(created.refusal());
-    double received = time_.next();
-    std::string record = message::envelope(created->state.id, created->json, received);
-    auto batch = accept(keys_.id, created->state, received, record);
+    std::shared_ptr<Batch> batch;
+    std::string record;
+    {
+        co_await publishing_.acquire();
+        Permit permit(publishing_);
+        auto waiting = until_publish_is_safe();
+        co_await waiting;
+        if (Sequence have = latest(keys_.id); own_beyond_ > have) {
+            co_return RemoteError{"this feed goes on elsewhere: message " +
+                                  std::to_string(own_beyond_) + " is signed by us, here are " +
+                                  std::to_string(have) +
+                                  "; publishing would fork it, wait until a peer brings the rest"};
+        }
+        auto created = message::publish(content, ahead(keys_.id), keys_, hmac_, time_.next());
+        if (!created) co_return remote(created.refusal());
+        double received = time_.next();
+        record = message::envelope(created->state.id, created->json, received);
+        batch = accept(keys_.id, created->state, received, record);
+    }
     auto told = acknowledged(std::move(batch), std::move(record));
     co_return co_await told;
 }
@@ -180,6 +227,10 @@ muxrpc::AsyncReply<std::string> Feeds::acknowledged(std::shared_ptr<Batch> batch
 }
 
 io::Task<std::vector<Taken>> Feeds::take(std::vector<replication::FeedRun> given) {
+    std::optional<OwnRun> own;
+    for (const auto& run : given) {
+        if (run.feed == keys_.id && !own) own.emplace(*this);
+    }
     auto verifying = verified(std::move(given));
     std::vector<Run> runs = co_await verifying;
     std::vector<Taken> answers;
@@ -190,6 +241,7 @@ io::Task<std::vector<Taken>> Feeds::take(std::vector<replication::FeedRun> given
 
 Taken Feeds::accept(Run& run) {
     Taken answer{0, run.end, std::move(run.why)};
+    own_beyond_ = std::max(own_beyond_, run.beyond);
     for (Verified& message : run.good) {
         // Another peer may have brought some of them meanwhile, or a write failed.
         const FeedState* state = ahead(run.feed);
@@ -223,6 +275,7 @@ io::Task<std::vector<Feeds::Run>> Feeds::verified(std::vector<replication::FeedR
     for (std::size_t i = 0; i < given.size(); ++i) {
         runs[i].feed = given[i].feed;
         runs[i].texts = std::move(given[i].messages);
+        runs[i].is_own = runs[i].feed == keys_.id;
         if (auto* state = ahead(given[i].feed)) runs[i].state = *state;
     }
     auto verifying = pool_.run(&Run::verify_all, std::move(runs), hmac_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -37,7 +38,12 @@ class Feeds final : public replication::Intake {
     /// What the log holds, at start; `last_received` is its latest time of reception.
     void load(std::vector<std::pair<FeedId, message::FeedState>> states, double last_received);
 
-    /// Signs and stores; gives the envelope. Boxes content with `recps`, or refuses.
+    /// What `publish` awaits first: whether peers have more of our own feed than we.
+    void before_publish(std::function<io::Task<void>()> wait) { before_publish_ = std::move(wait); }
+
+    /// Signs and stores; gives the envelope. Refuses while a signed message of our own is known
+    /// that lies beyond our log: the next one would be a fork. Boxes content with `recps`, or
+    /// refuses.
     muxrpc::AsyncReply<std::string> publish(json::Value content);
     /// A complete message of any author from a local caller.
     muxrpc::AsyncReply<std::string> add(json::Value message);
@@ -67,6 +73,9 @@ class Feeds final : public replication::Intake {
     };
 
     struct Run;
+    class OwnRun;
+
+    io::Task<void> until_publish_is_safe();
 
     /// The message is in its feed from here on; the batch it is in comes back.
     std::shared_ptr<Batch> accept(const FeedId& author, const message::FeedState& state,
@@ -83,6 +92,11 @@ class Feeds final : public replication::Intake {
     base::MonotonicTime& time_;
     base::Random& random_;
     io::Semaphore verifying_;
+    io::Semaphore publishing_{1};
+    std::function<io::Task<void>()> before_publish_;
+    Sequence own_beyond_ = 0;   // a signed message of our own that we only saw
+    std::size_t own_runs_ = 0;  // being checked
+    io::Event own_checked_;
     std::unordered_map<FeedId, Slot> slots_;
     std::vector<FeedId> order_;  // of those that are stored
     io::Event own_known_;

@@ -448,7 +448,6 @@ io::Async<void> Node::index() {
     }
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
-    replicator_->start();
     befriending_ = befriend();
     texts_ = index_texts();
     co_return {};
@@ -460,15 +459,6 @@ Result<void> Node::tell_js(const std::vector<flume::FeedState>& states) {
     auto upto = view_->covered().upto;
     if (!upto || !ends_deleted(states, *journal_, {})) return {};
     return write_js_last(files_, settings_.folder, states, *upto);
-}
-
-io::Task<void> Node::befriend() {
-    auto loading = friends_->load(*writer_);
-    auto loaded = co_await loading;
-    if (!loaded) log_.error("friends", loaded.error().what);
-    // Not before: whom to dial depends on who is near.
-    gossip_->start(*reading_);
-    lan_->start();
 }
 
 Result<void> Node::make_replicator() {
@@ -488,7 +478,73 @@ Result<void> Node::make_replicator() {
     options.salt = base::load_be(salt, salt.size());
     replicator_ = std::make_unique<replication::Replicator>(
         loop_, pool_, *feeds_, *history_, *clocks_, options, std::move(on_trouble));
+    feeds_->before_publish([this] { return wait_for_own(); });
     return {};
+}
+
+io::Task<void> Node::befriend() {
+    auto loading = friends_->load(*writer_);
+    auto loaded = co_await loading;
+    if (!loaded) log_.error("friends", loaded.error().what);
+    replicator_->start();  // with all that is wanted by then
+    // Not before either: whom to dial depends on who is near.
+    gossip_->start(*reading_);
+    lan_->start();
+    auto blocking = pass_blocks();
+    co_await blocking;
+}
+
+/// How much of our own feed those whom we follow say that they have. What others say means nothing.
+Sequence Node::own_at_friends() const {
+    Sequence most = 0;
+    const replication::Ebt& ebt = replicator_->ebt();
+    for (replication::Slot slot : ebt.slots()) {
+        auto relation = ebt.relation(keys_.id, slot);
+        if (!relation || relation->has <= 0) continue;
+        auto ours = friends_->now()->graph().between(keys_.id, ebt.peer_of(slot));
+        if (ours == friends::Relation::follow) {
+            most = std::max(most, static_cast<Sequence>(relation->has));
+        }
+    }
+    return most;
+}
+
+/// Before we publish: messages of our own that a friend says it has come first, if they come soon.
+io::Task<void> Node::wait_for_own() {
+    constexpr std::uint64_t wait_ms_max = 10000, step_ms = 100;
+    std::uint64_t until_ms = loop_.now_ms() + wait_ms_max;
+    while (own_at_friends() > std::max(feeds_->latest(keys_.id), own_given_up_)) {
+        if (loop_.now_ms() >= until_ms) {
+            own_given_up_ = own_at_friends();
+            log_.warning("replication", "a peer says that it has " + std::to_string(own_given_up_) +
+                                            " messages of ours, and does not send them");
+            break;
+        }
+        auto nap = loop_.sleep(step_ms);
+        co_await nap;
+    }
+}
+
+/// Whoever blocks a peer has us keep that feed from it.
+io::Task<void> Node::pass_blocks() {
+    Friends::Edges edges(*friends_);
+    edges.lost = true;  // what was said before
+    while (true) {
+        if (std::exchange(edges.lost, false)) {
+            edges.waiting.clear();
+            const friends::Graph graph = friends_->now()->graph();
+            for (friends::FeedIndex from = 0; from < graph.edges->feeds(); ++from) {
+                for (const friends::Edge& edge : graph.edges->of(from)) {
+                    if (edge.relation != friends::Relation::block) continue;
+                    replicator_->block((*graph.names)[from], (*graph.names)[edge.to], true);
+                }
+            }
+        }
+        for (const auto& told : std::exchange(edges.waiting, {})) {
+            replicator_->block(told.from, told.to, told.relation == friends::Relation::block);
+        }
+        co_await friends_->changed().wait();
+    }
 }
 
 void Node::batch_done(const Batch& batch) {

@@ -96,6 +96,9 @@ class Node {
     Result<void> make_replicator();
     void batch_done(const Batch& batch);
     void tell_replicator(const Batch& batch);
+    io::Task<void> pass_blocks();
+    Sequence own_at_friends() const;
+    io::Task<void> wait_for_own();
 
     io::Loop& loop_;
     Settings settings_;
@@ -140,6 +143,7 @@ class Node {
     std::unique_ptr<replication::PeerClocks> clocks_;
     std::unique_ptr<replication::Replicator> replicator_;
     std::unique_ptr<ReplicationServices> replication_services_;
+    Sequence own_given_up_ = 0;   // said by a peer, and it did not come
     std::vector<FeedId> untold_;  // stored, but not in the index yet
     std::unique_ptr<Gossip> gossip_;
     std::unique_ptr<GossipServices> gossip_services_;

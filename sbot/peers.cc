@@ -278,7 +278,6 @@ void Peers::request(const FeedId& feed, bool wanted) { replicator_.request(feed,
 void Peers::hops_changed(std::span<const friends::HopsChange> changes) {
     for (const friends::HopsChange& change : changes) {
         if (change.blocked()) hang_up(change.feed);
-        replicator_.block(options_.own, change.feed, change.blocked());
         replicator_.request(change.feed, change.wanted());
     }
 }

@@ -20,7 +20,7 @@ TEST(Sim, honest_nodes_are_level_in_the_end_whatever_others_do) {
     std::uint64_t sent = 0, needed = 0;
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         Options options;
-        options.nodes = seed % 25 == 0 ? 200 : 10 + seed % 20;
+        options.nodes = seed % 50 == 0 ? 120 : 10 + seed % 20;
         Outcome outcome = run(seed, options);
         sent += outcome.sent;
         needed += outcome.needed;

@@ -280,11 +280,11 @@ class World {
         add_links(number);
     }
 
-    /// Every good node has all of every feed of a node that keeps to one branch, as far as good
-    /// nodes have it.
+    /// Every good node has all that any good node has of every honest feed. (What a liar or a forger
+    /// sends of its own feed comes late, if at all.)
     void judge() {
         for (NodeNumber author = 0; author < nodes_.size(); ++author) {
-            if (nodes_[author].kind == Kind::forker) continue;
+            if (!nodes_[author].is_good() && nodes_[author].kind != Kind::loser) continue;
             Sequence most = 0;
             for (const Node& node : nodes_) {
                 if (node.is_good()) most = std::max(most, node.has(author));
@@ -294,10 +294,32 @@ class World {
                 outcome_.converged = false;
                 outcome_.why = "node " + std::to_string(i) + " has " +
                                std::to_string(nodes_[i].has(author)) + " of " +
-                               std::to_string(most) + " messages of node " + std::to_string(author);
+                               std::to_string(most) + " messages of node " +
+                               std::to_string(author) + links_of(i, author);
                 return;
             }
         }
+    }
+
+    /// How it stands between a node and its peers, for whoever looks for the reason.
+    std::string links_of(NodeNumber number, NodeNumber author) const {
+        std::string text;
+        for (NodeNumber other : nodes_[number].links) {
+            for (auto [here, there] : {Pair(number, other), Pair(other, number)}) {
+                const Node& node = nodes_[here];
+                auto slot = node.ebt->slot_of(id_of(there));
+                auto relation = node.ebt->relation(id_of(author), *slot);
+                text += "\n  " + std::to_string(here) + " (kind " +
+                        std::to_string(static_cast<int>(node.kind)) + ", has " +
+                        std::to_string(node.has(author)) + ") of " + std::to_string(there) + ":";
+                if (!relation) continue;
+                text += " has " + std::to_string(relation->has) + ", sent " +
+                        std::to_string(relation->sent) + (relation->open ? ", open" : "") +
+                        (relation->tx ? ", tx" : "") + (relation->rx ? ", rx" : "") +
+                        (relation->refused ? ", refused" : "");
+            }
+        }
+        return text;
     }
 
     std::mt19937_64 random_;
