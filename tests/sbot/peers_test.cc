@@ -13,7 +13,18 @@ namespace {
 class NoIntake final : public replication::Intake {
  public:
     Sequence latest(const FeedId&) const override { return 0; }
-    io::Async<std::size_t> take(FeedId, std::vector<Bytes>) override { co_return std::size_t{0}; }
+    Sequence stored_sequence(const FeedId&) const override { return 0; }
+    io::Task<std::vector<replication::Taken>> take(
+        std::vector<replication::FeedRun> runs) override {
+        co_return std::vector<replication::Taken>(runs.size());
+    }
+};
+
+class NoHistory final : public replication::History {
+ public:
+    io::Async<std::vector<Bytes>> read(FeedId, Sequence, Sequence) override {
+        co_return std::vector<Bytes>();
+    }
 };
 
 class Counter final : public Watcher {
@@ -26,13 +37,20 @@ class Counter final : public Watcher {
 /// A server without anything but connections, on a port of its own.
 class Server {
  public:
-    Server(io::Loop& loop, std::uint8_t number, Peers::Options options = {}) : loop_(loop) {
+    Server(io::Loop& loop, std::uint8_t number, Peers::Options options = {})
+        : loop_(loop), pool(loop), clocks(pool) {
         keys = pair_of(number);
         std::array<std::uint8_t, 32> network{};
         identity.network = shs::NetworkKey(std::span<const std::uint8_t, 32>(network));
         identity.keys = {keys.id.bytes, shs::SecretKey(keys.secret)};
         options.own = keys.id;
-        peers = std::make_unique<Peers>(loop, identity, router, intake, log, std::move(options));
+        replication::Replicator::Options replication;
+        replication.own = keys.id;
+        auto no_trouble = [](const FeedId&, const FeedId&, const std::string&) {};
+        replicator = std::make_unique<replication::Replicator>(loop, pool, intake, history, clocks,
+                                                               replication, no_trouble);
+        peers =
+            std::make_unique<Peers>(loop, identity, router, *replicator, log, std::move(options));
         peers->watch(counter);
         auto listener = loop.run(io::listen_tcp(loop, "127.0.0.1", 0));
         port = (*listener)->local().port;
@@ -53,7 +71,11 @@ class Server {
     message::KeyPair keys;
     net::Identity identity;
     muxrpc::Router router;
+    io::Pool pool;
     NoIntake intake;
+    NoHistory history;
+    replication::PeerClocks clocks;
+    std::unique_ptr<replication::Replicator> replicator;
     base::Logger log{base::LogLevel::error};
     Counter counter;
     std::uint16_t port = 0;
