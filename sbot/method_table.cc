@@ -143,7 +143,8 @@ constexpr MethodArgument block_passing[] = {
 constexpr MethodArgument follow_wants[] = {
     {"live", "boolean", "go on with what changes", true, "false"}};
 constexpr MethodArgument ebt_options[] = {{"options", "object", "`{version: 3}`"}};
-constexpr MethodArgument ebt_feed[] = {{"id", "FeedId", "of which feed", true, "the own one"}};
+constexpr MethodArgument ebt_feed[] = {
+    {"id", "FeedId", "of which feed, the own one if there is none"}};
 
 constexpr MethodArgument create_invite[] = {
     {"uses", "number", "how many may use it", true, "1"},

@@ -57,8 +57,8 @@ run(async () => {
     await test(`${total} messages are on both sides`, async () => {
         await call(our, 'gossip.connect', theirs.address);
         for (const rpc of [our, their]) {
-            await until('all messages', async () => all(await call(rpc, 'getVectorClock')) === total,
-                        100000, 200);
+            const level = async () => all(await call(rpc, 'getVectorClock')) === total;
+            await until('all messages', level, 100000, 200);
         }
     }, 120000);
     await test('the clocks are equal', async () => {
@@ -80,7 +80,9 @@ run(async () => {
         assert.strictEqual(status.seq, messages_each);
         const peer = status.peers[theirs.id];
         assert.strictEqual(peer.seq, messages_each);
-        for (const flag of ['tx', 'rx']) assert.strictEqual(typeof peer.replicating[flag], 'boolean');
+        for (const flag of ['tx', 'rx']) {
+            assert.strictEqual(typeof peer.replicating[flag], 'boolean');
+        }
         assert.strictEqual(typeof status.why, 'string');
     });
     await test('what is published goes over at once, both ways, ten times', async () => {

@@ -43,7 +43,8 @@ async function main() {
     const servers = [];
     for (const number of [1, 2]) {
         const prefix = await plug_in(number);
-        const server = await Server.prepare({ caps, name: `lan${number}`, prefix, config: defaults });
+        const name = `lan${number}`;
+        const server = await Server.prepare({ caps, name, prefix, config: defaults });
         server.settings = () => ['--path', server.folder, '--caps.shs', caps];
         servers.push(await server.start());
     }

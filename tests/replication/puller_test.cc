@@ -89,10 +89,10 @@ class PullerTest : public testing::Test {
                                                  muxrpc::SessionOptions());
         running = session->run();
         peer_running = peer->run();
-        puller =
-            std::make_unique<Puller>(loop, *session, intake, [this](const FeedId& id, const Error& e) {
-                troubles.push_back(id.text() + " " + e.what);
-            });
+        puller = std::make_unique<Puller>(loop, *session, intake,
+                                          [this](const FeedId& id, const Error& e) {
+                                              troubles.push_back(id.text() + " " + e.what);
+                                          });
         intake.open.set();
     }
     void let_run() { loop.run(turns(loop, 30)); }

@@ -69,7 +69,7 @@ class Home {
 
 net::InterfaceAddress interface(std::string name, json::Value entry) {
     return {std::move(name), std::string(entry["address"].string()), entry["internal"].is_true(),
-            static_cast<std::uint32_t>(entry["scopeid"].number())};
+            "", static_cast<std::uint32_t>(entry["scopeid"].number())};
 }
 
 void set_up(Home& home, json::Value test) {
@@ -83,7 +83,7 @@ void set_up(Home& home, json::Value test) {
     home.around().interfaces = {{"lo", "127.0.0.1", true},
                                 {"lo", "::1", true},
                                 {"eth0", "192.168.1.5"},
-                                {"eth0", "fe80::1", false, 2}};
+                                {"eth0", "fe80::1", false, "", 2}};
     if (!test["interfaces"].exists()) return;
     home.around().interfaces.clear();
     for (json::Member each : test["interfaces"].members()) {

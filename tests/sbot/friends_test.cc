@@ -89,7 +89,9 @@ TEST_F(FriendsTest, know_the_same_after_the_index_is_made_anew) {
     ASSERT_TRUE(loop.run(graph->load(*store.writer)));
     say(bob, follow);
     say(carol, block);
-    ASSERT_TRUE(loop.run(store.writer->rebuild()));
+    ASSERT_TRUE(loop.run(store.writer->build()));
+    ASSERT_TRUE(loop.run(store.writer->adopt()));
+    ASSERT_TRUE(loop.run(store.writer->rebuild_followers()));
     EXPECT_EQ(hops(bob), 1);
     EXPECT_EQ(hops(carol), -1);
     say(carol, follow);

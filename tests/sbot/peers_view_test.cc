@@ -34,11 +34,11 @@ TEST(PeersView, has_rates_from_the_second_look_on_and_an_end_in_sight) {
     };
     EXPECT_EQ(look(view, one_peer(500, 10), progress(100), 61000),
               "1 connected, 7 known\n"
-              "> @abcdefghijk  192.168.1.5:8008          60 s    in 500 B              out 10 B\n"
+              "> @abcdefghijk  192.168.1.5:8008          60 s    in 500 B             out 10 B\n"
               "ebt: 1000 in all, 900 left\n");
     EXPECT_EQ(look(view, one_peer(2500500, 10), progress(400), 63000),
-              "1 connected, 7 known, in 1.3 MB/s, out 0 B/s\n"
-              "> @abcdefghijk  192.168.1.5:8008          62 s    in 2.5 MB  1.3 MB/s  out 10 B"
+              "1 connected, 7 known, in 1.2 MB/s, out 0 B/s\n"
+              "> @abcdefghijk  192.168.1.5:8008          62 s    in 2.5 MB  1.2 MB/s  out 10 B"
               "    0 B/s\n"
               "ebt: 1000 in all, 600 left, about 4 s\n");
 }

@@ -280,8 +280,8 @@ class World {
         add_links(number);
     }
 
-    /// Every good node has all that any good node has of every honest feed. (What a liar or a forger
-    /// sends of its own feed comes late, if at all.)
+    /// Every good node has all that any good node has of every honest feed. (What a liar or a
+    /// forger sends of its own feed comes late, if at all.)
     void judge() {
         for (NodeNumber author = 0; author < nodes_.size(); ++author) {
             if (!nodes_[author].is_good() && nodes_[author].kind != Kind::loser) continue;
