@@ -94,9 +94,10 @@ Result<void> CoreTables::Statements::prepare(sqlite::Database& database) {
         {&note_ahead, "INSERT OR IGNORE INTO texts_ahead(offset) VALUES(?)"},
         {&forget_ahead, "DELETE FROM texts_ahead WHERE offset=?"},
         {&find_ahead, "SELECT 1 FROM texts_ahead WHERE offset=?"},
+        // By offset: the index of types would be sorted for each handful of posts (hence the plus).
         {&next_texts,
          "SELECT c.offset,c.json FROM messages m CROSS JOIN contents c ON c.offset=m.offset "
-         "WHERE m.offset>? AND m.offset<=? AND m.type=(SELECT id FROM types WHERE name='post') "
+         "WHERE m.offset>? AND m.offset<=? AND +m.type=(SELECT id FROM types WHERE name='post') "
          "ORDER BY m.offset LIMIT ?"},
     };
     for (auto& [statement, sql] : all) {
