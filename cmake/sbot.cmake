@@ -28,6 +28,8 @@ function(sbot_module name)
     cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
     add_library(sbot_${name} STATIC ${arg_SOURCES})
     add_library(sbot::${name} ALIAS sbot_${name})
+    # Fuzzing builds what its targets need, all of it pure: clang 14 cannot compile our coroutines.
+    set_target_properties(sbot_${name} PROPERTIES EXCLUDE_FROM_ALL ${SBOT_FUZZ})
     target_link_libraries(sbot_${name}
         PUBLIC sbot::options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS})
 endfunction()
@@ -37,7 +39,8 @@ function(sbot_program name)
     cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE sbot::options ${arg_DEPENDS})
-    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin EXCLUDE_FROM_ALL ${SBOT_FUZZ})
 endfunction()
 
 # sbot_test(base_test SOURCES … DEPENDS …): a GoogleTest binary whose tests CTest counts one by one.
