@@ -72,4 +72,9 @@ void Semaphore::serve() noexcept {
     }
 }
 
+Async<void> wait_for(Event& event) {
+    co_await event.wait();
+    co_return {};
+}
+
 }  // namespace sbot::io

@@ -55,6 +55,9 @@ class Event {
     bool set_ = false;
 };
 
+/// The same as a task of its own, for `timeout`.
+Async<void> wait_for(Event& event);
+
 /// Counted permits, given out strictly in the order of the calls. A caller that is dropped after
 /// it was given some and before it went on gives them back.
 class Semaphore {

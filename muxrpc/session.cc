@@ -73,11 +73,6 @@ std::string call_text(std::string_view path, std::string_view args, std::string_
     return std::move(call).text();
 }
 
-io::Async<void> wait_for(io::Event& event) {
-    co_await event.wait();
-    co_return {};
-}
-
 /// The reference takes every packet without a body for the goodbye.
 Body never_empty(Body body) { return body.data.empty() ? Body::json("\"\"") : std::move(body); }
 
@@ -194,7 +189,7 @@ io::Async<void> Session::wait_until_uncongested() {
     while (!broken_ && (congested_count_ > 0 || unsent() > unsent_bytes_max ||
                         answering_count_ >= limits::requests_per_peer_max)) {
         progress_.reset();
-        auto moved = co_await io::timeout(loop_, options_.stall_ms, wait_for(progress_));
+        auto moved = co_await io::timeout(loop_, options_.stall_ms, io::wait_for(progress_));
         reap();
         give_up_standing_consumers();
         if (!moved && congested_count_ == 0 && unsent() > unsent_bytes_max) {

@@ -24,11 +24,6 @@ constexpr std::size_t items_before_yield = 64;
 
 EbtItem read_in_pool(Bytes text) { return read_item(base::text_of(text)); }
 
-io::Async<void> wait_for(io::Event& event) {
-    co_await event.wait();
-    co_return {};
-}
-
 std::string print_in_pool(std::vector<FeedNote> notes) { return notes_text(notes); }
 
 }  // namespace
@@ -381,7 +376,7 @@ io::Task<void> Replicator::accompany(muxrpc::Session& session, FeedId peer, bool
 /// For a stream that we opened: asks the older way where it leads to nothing.
 io::Task<void> Replicator::watch(muxrpc::Session& session, Stream& stream) {
     co_await ready_.wait();
-    auto hearing = io::timeout(loop_, silent_wait_ms, wait_for(stream.news));
+    auto hearing = io::timeout(loop_, silent_wait_ms, io::wait_for(stream.news));
     auto heard = co_await hearing;
     (void)heard;
     if (stream.heard) co_await stream.over.wait();

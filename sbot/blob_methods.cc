@@ -140,7 +140,7 @@ AsyncReply<Body> remove(BlobKeeper& blobs, Request request) {
         co_return no_file("unlink", blobs.store().path_of(id));
     }
     if (!removed) co_return remote(removed.error());
-    co_return Body::json("false");  // how the reference writes undefined
+    co_return nothing();
 }
 
 /// Which part of which blob, and what the blob must be like.

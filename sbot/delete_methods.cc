@@ -52,7 +52,7 @@ AsyncReply<Body> delete_message(DeleteServices& services, MessageId key) {
     auto erasing = erase(services, std::move(offsets));
     auto erased = co_await erasing;
     if (!erased) co_return remote(erased.error());
-    co_return Body::json("false");  // how the reference writes undefined
+    co_return nothing();
 }
 
 AsyncReply<Body> delete_feed(DeleteServices& services, FeedId feed) {
@@ -135,7 +135,7 @@ AsyncReply<Body> rebuild(DeleteServices& services, Request) {
     }
     co_await services.rebuilt.wait();
     if (services.rebuild_failed) co_return remote(*services.rebuild_failed);
-    co_return Body::json("false");
+    co_return nothing();
 }
 
 }  // namespace

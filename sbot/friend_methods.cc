@@ -198,7 +198,7 @@ AsyncReply<Body> get(FriendServices& services, Request request) {
 }
 
 /// It takes a function, which nobody can send; the reference's process ends of it.
-AsyncReply<Body> on_edge(FriendServices&, Request) { co_return Body::json("false"); }
+AsyncReply<Body> on_edge(FriendServices&, Request) { co_return nothing(); }
 
 // ---- follow, block
 

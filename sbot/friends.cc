@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "sbot/counted.h"
 
 namespace sbot::app {
 namespace {
@@ -15,23 +16,6 @@ constexpr std::size_t edges_at_once = 2000;
 constexpr std::uint64_t rest_factor = 20, rest_ms_max = 1000;
 // Changes that observers hear of in one turn of the loop: well below a millisecond.
 constexpr std::size_t changes_at_once = 64;
-
-io::Async<void> wait_for(io::Event& event) {
-    co_await event.wait();
-    co_return {};
-}
-
-/// Counts something while it lives.
-class Counted {
- public:
-    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-    ~Counted() { --count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-
- private:
-    std::size_t& count_;
-};
 
 struct Opened {
     Result<std::unique_ptr<friends::ContactView>> view;
@@ -150,7 +134,7 @@ io::Task<void> Friends::run() {
 io::Task<void> Friends::rest(std::uint64_t rest_ms) {
     if (waiting_ > 0 || rest_ms == 0) co_return;
     hurry_.reset();
-    auto resting = io::timeout(loop_, rest_ms, wait_for(hurry_));
+    auto resting = io::timeout(loop_, rest_ms, io::wait_for(hurry_));
     auto hurried = co_await resting;
     (void)hurried.has_value();
 }

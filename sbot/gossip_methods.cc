@@ -24,8 +24,6 @@ using muxrpc::Sink;
 using muxrpc::Source;
 using net::KnownPeer;
 
-Body nothing() { return Body::json("false"); }  // how the reference writes undefined
-
 Body entry_of(const KnownPeer& peer) {
     return Body::json(net::PeerTable::gossip_entry(peer, true).to_json());
 }

@@ -16,8 +16,6 @@ using muxrpc::RemoteError;
 using muxrpc::Reply;
 using muxrpc::Request;
 
-Body nothing() { return Body::json("false"); }  // how the reference writes undefined
-
 AsyncReply<Body> publish(LogServices& services, Request request) {
     co_await services.feeds.own_known().wait();
     auto publishing = services.feeds.publish(request.arg(0));

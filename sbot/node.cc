@@ -33,10 +33,15 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     return json::compact(opened->plain.root());
 }
 
+/// A setting that may have come as text, from the command line or the environment.
+double number_of(const base::Tree& given) {
+    return given.is_text() ? base::to_number(given.text()) : given.number();
+}
+
 /// `timers.inactivity`: 0 is the default, negative never.
 std::uint64_t inactivity_of(const Settings& settings) {
     const base::Tree& given = settings.all.at("timers.inactivity");
-    double limit_ms = given.is_text() ? base::to_number(given.text()) : given.number();
+    double limit_ms = number_of(given);
     if (limit_ms < 0) return 0;
     bool usable = limit_ms >= 1 && limit_ms < 1e12;
     return usable ? static_cast<std::uint64_t>(limit_ms) : limits::inactivity_ms_default;
@@ -56,7 +61,7 @@ io::Task<bool> we_follow(Friends& friends, FeedId own, FeedId feed) {
 double hops_max(const base::Tree& settings) {
     for (const char* key : {"friends.hops", "replicate.hops"}) {
         const base::Tree& given = settings.at(key);
-        double max = given.is_text() ? base::to_number(given.text()) : given.number();
+        double max = number_of(given);
         if (max > 0) return max;
     }
     return 3;
@@ -322,7 +327,7 @@ void Node::make_friends() {
 Result<void> Node::open_blobs() {
     // As in the reference, what is no positive number counts as not set.
     const base::Tree& given = settings_.all.at("blobs.max");
-    double max = given.is_text() ? base::to_number(given.text()) : given.number();
+    double max = number_of(given);
     auto bytes_max = max >= 1 && max <= limits::write_bytes_max ? static_cast<std::uint64_t>(max)
                                                                 : limits::blob_bytes_max_default;
     auto store = blobs::Store::open(files_, settings_.folder + "/blobs", bytes_max);

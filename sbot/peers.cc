@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sbot/counted.h"
+
 namespace sbot::app {
 namespace {
 
@@ -24,18 +26,6 @@ Link link_of(const muxrpc::Caller& caller, std::string address, bool dialled) {
     link.rights = caller.rights;
     return link;
 }
-
-/// Counts something while it lives.
-class Counted {
- public:
-    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-    ~Counted() { --count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-
- private:
-    std::size_t& count_;
-};
 
 }  // namespace
 

@@ -6,6 +6,9 @@
 
 namespace sbot::app {
 
+/// Nothing, as the reference writes undefined.
+inline muxrpc::Body nothing() { return muxrpc::Body::json("false"); }
+
 /// What a caller is told: a refusal in the reference's words, as it is.
 inline muxrpc::RemoteError remote(const message::Refusal& why) {
     return muxrpc::RemoteError{why.text, why.name};

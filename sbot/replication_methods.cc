@@ -19,8 +19,6 @@ using replication::Ebt;
 using replication::Relation;
 using replication::Slot;
 
-Body nothing() { return Body::json("false"); }  // how the reference writes undefined
-
 AsyncReply<Body> request_feed(ReplicationServices& services, Request request) {
     json::Value given = request.arg(0);
     json::Value id = given.is_object() ? given["id"] : given;
