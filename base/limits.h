@@ -190,9 +190,18 @@ inline constexpr std::size_t recent_messages_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t peer_clocks_max = 2000;
 inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 
-/// Messages stored beyond what the index covers, above which replication waits for it: a few
-/// seconds of indexing.
-inline constexpr std::size_t index_lag_records_max = 20000;
+/// Messages stored beyond what the index covers, above which replication waits for it: a
+/// moment of indexing, for that is what reading calls wait for.
+inline constexpr std::size_t index_lag_records_max = 5000;
+/// Records that one job of the index's lane takes in: some 10 ms.
+inline constexpr std::size_t index_job_records_max = 1000;
+/// The index rests this long between two jobs unless somebody reads, so that what comes one by one
+/// goes in together: a transaction of one message costs five times its share of a larger one. Less
+/// when something was written here, for those who read the file themselves.
+inline constexpr std::uint64_t index_rest_ms = 100;
+inline constexpr std::uint64_t index_rest_local_ms = 10;
+/// After an attempt that failed.
+inline constexpr std::uint64_t index_retry_ms = 1000;
 /// Accepted messages that wait for the writer, above which replication waits.
 inline constexpr std::size_t unwritten_bytes_max = std::size_t{4} << 20;
 

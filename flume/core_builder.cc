@@ -85,6 +85,7 @@ Result<bool> CoreBuilder::Line::fill(Cursor& cursor, RowMaker& maker, Load& load
 
 void CoreBuilder::Line::parse(const Log& log, RowMaker& maker) {
     Range all;
+    all.lt = log.synced_end();
     all.block_bytes = limits::core_builder_block_bytes;
     auto cursor = log.scan(all);
     if (!cursor) return set([&] { failed = cursor.error(); });

@@ -80,6 +80,9 @@ class Log {
     /// Length of the log in bytes; the next entry's offset.
     virtual Offset end() const = 0;
 
+    /// Everything before here is on the disk. Of a log that is open for reading only: `end`.
+    virtual Offset synced_end() const = 0;
+
     virtual Result<std::unique_ptr<Cursor>> scan(Range range) const = 0;
 
     /// Overwrites the data of these entries with zero bytes. Nothing moves; deleting twice is no

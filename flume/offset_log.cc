@@ -71,6 +71,7 @@ Result<void> OffsetLog::recover() {
         latest_ = kept - (*data)->size() - overhead(options_.mode);
     }
     end_ = kept;
+    synced_end_ = kept;
     return {};
 }
 
@@ -147,8 +148,13 @@ Result<std::vector<Offset>> OffsetLog::append(std::span<const ByteView> batch) {
 
 Result<void> OffsetLog::sync() {
     if (lost_) return *lost_;
+    const Offset end = end_.load(std::memory_order_relaxed);
     auto done = file_->sync();
-    if (!done) lost_ = done.error();
+    if (done) {
+        synced_end_.store(end, std::memory_order_release);
+    } else {
+        lost_ = done.error();
+    }
     return done;
 }
 

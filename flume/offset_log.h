@@ -42,6 +42,7 @@ class OffsetLog final : public Log {
     Result<Bytes> get(Offset at) const override;
     std::optional<Offset> latest() const override;
     Offset end() const override { return end_.load(std::memory_order_acquire); }
+    Offset synced_end() const override { return synced_end_.load(std::memory_order_acquire); }
     Result<std::unique_ptr<Cursor>> scan(Range range) const override;
     Result<void> del(std::span<const Offset> entries) override;
     std::uint64_t generation() const override { return options_.generation; }
@@ -69,6 +70,7 @@ class OffsetLog final : public Log {
     // The end moves first: who sees a new latest entry can read it.
     std::atomic<Offset> end_ = 0;
     std::atomic<Offset> latest_ = none;
+    std::atomic<Offset> synced_end_ = 0;
 };
 
 }  // namespace sbot::flume

@@ -41,6 +41,8 @@ Result<Progress> process(View& view, const Log& log, std::size_t entries_max,
     Progress progress;
     Range range;
     range.gt = view.covered().upto;
+    range.lt = log.synced_end();
+    range.with_deleted = true;  // the last one too is seen
     // A batch is a transaction; at about 1 KiB an entry this reads what will be used.
     range.block_bytes = std::clamp(entries_max, std::size_t{256}, std::size_t{4096}) * 1024;
     auto cursor = log.scan(range);

@@ -36,7 +36,8 @@ class View {
     virtual int version() const = 0;
     virtual Coverage covered() const = 0;
     /// Takes entries in, in the order of the log; rows and coverage in one transaction. An entry
-    /// that was taken in before changes nothing; one the view cannot read is noted and passed over.
+    /// that was taken in before changes nothing, nor does a deleted one (without data); one the
+    /// view cannot read is noted and passed over.
     /// Errors: `corrupt` (then `clear` and `catch_up` help), `io`, `timeout`; the view is as
     /// before.
     virtual Result<void> apply(std::span<const Entry> batch, Place place) = 0;
@@ -55,11 +56,11 @@ Result<bool> settle(View& view, const Log& log);
 
 struct Progress {
     std::size_t applied = 0;  ///< entries
-    bool level = false;       ///< the view has seen all there was
+    bool level = false;       ///< the view has seen all that was synced
     Damage damage;            ///< in the part of the log that was read
 };
-/// Feeds the view the next `entries_max` entries or somewhat fewer, in several transactions. What
-/// the log must hold on the disk (be synced) before.
+/// Feeds the view the next `entries_max` entries or somewhat fewer, in several transactions; none
+/// that may not be on the disk yet.
 Result<Progress> catch_up(View& view, const Log& log, std::size_t entries_max);
 
 /// The same for as long as `until` allows, at least one transaction; for those who share a thread.

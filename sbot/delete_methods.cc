@@ -17,10 +17,10 @@ using muxrpc::Body;
 using muxrpc::RemoteError;
 using muxrpc::Request;
 
-// Entries blanked in one job of the writer's lane.
+// Entries blanked in one job of the index's lane.
 constexpr std::size_t entries_at_once = 200;
 
-/// What must be true of the JavaScript's files before entries go, on the writer's lane.
+/// What must be true of the JavaScript's files before entries go, on the index's lane.
 Result<void> prepare_js_views(DeleteServices& services, std::span<const flume::Deleted> entries) {
     auto reader = flume::CoreReader::open(services.index_path);
     if (!reader) return std::move(reader).error();
@@ -101,15 +101,15 @@ AsyncReply<Body> del(DeleteServices& services, Request request) {
 
 /// Made beside the old one, which answers meanwhile; then readers change over.
 io::Async<void> change_index(DeleteServices& services) {
-    auto building = services.writer.build();
+    auto building = services.indexer.build();
     auto built = co_await building;
     if (!built) co_return std::move(built).error();
     co_await services.reading.pause();
-    auto adopting = services.writer.adopt();
+    auto adopting = services.indexer.adopt();
     auto adopted = co_await adopting;
     services.reading.go_on();
     if (!adopted) co_return adopted;
-    auto others = services.writer.rebuild_followers();
+    auto others = services.indexer.rebuild_side_views();
     co_return co_await others;
 }
 
@@ -121,7 +121,7 @@ io::Task<void> rebuild_now(DeleteServices& services) {
     services.rebuild_failed.reset();
     if (!done) services.rebuild_failed = std::move(done).error();
     services.rebuilt.set();
-    auto texts = services.writer.catch_up_texts();
+    auto texts = services.indexer.catch_up_texts();
     auto ignored = co_await texts;
     (void)ignored.has_value();
 }

@@ -17,6 +17,7 @@ struct DeleteServices {
     base::Files& files;
     flume::Journal& journal;
     Writer& writer;
+    Indexer& indexer;
     Reading& reading;
     // One rebuilding at a time, whoever asked for it and has gone since.
     io::Event rebuilt{};

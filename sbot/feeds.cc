@@ -177,6 +177,9 @@ muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
     {
         co_await publishing_.acquire();
         Permit permit(publishing_);
+        auto asking = writer_.index_works();
+        auto works = co_await asking;
+        if (!works) co_return remote(std::move(works).error().in("nothing was published"));
         auto waiting = until_publish_is_safe();
         co_await waiting;
         if (Sequence have = latest(keys_.id); own_beyond_ > have) {
@@ -189,7 +192,7 @@ muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
         if (!created) co_return remote(created.refusal());
         double received = time_.next();
         record = message::envelope(created->state.id, created->json, received);
-        batch = accept(keys_.id, created->state, received, record);
+        batch = accept(keys_.id, created->state, received, record, Writer::Origin::local);
     }
     auto told = acknowledged(std::move(batch), std::move(record));
     co_return co_await told;
@@ -203,7 +206,7 @@ muxrpc::AsyncReply<std::string> Feeds::add(json::Value value) {
     if (!checked) co_return remote(checked.refusal());
     double received = time_.next();
     std::string record = message::envelope(checked->key, value, received);
-    auto batch = accept(checked->author, checked->state(), received, record);
+    auto batch = accept(checked->author, checked->state(), received, record, Writer::Origin::local);
     auto told = acknowledged(std::move(batch), std::move(record));
     co_return co_await told;
 }
@@ -216,7 +219,7 @@ io::Task<std::shared_ptr<Batch>> Feeds::queue(json::Value value) {
     if (!checked) co_return nullptr;
     double received = time_.next();
     co_return accept(checked->author, checked->state(), received,
-                     message::envelope(checked->key, value, received));
+                     message::envelope(checked->key, value, received), Writer::Origin::peer);
 }
 
 muxrpc::AsyncReply<std::string> Feeds::acknowledged(std::shared_ptr<Batch> batch,
@@ -259,7 +262,7 @@ Taken Feeds::accept(Run& run) {
         double received = time_.next();
         json::append_number(message.record, received);
         message.record += '}';
-        accept(run.feed, message.state, received, std::move(message.record));
+        accept(run.feed, message.state, received, std::move(message.record), Writer::Origin::peer);
         ++answer.count;
     }
     return answer;
@@ -303,15 +306,15 @@ const FeedState* Feeds::stored(const FeedId& feed) const {
 }
 
 std::shared_ptr<Batch> Feeds::accept(const FeedId& author, const FeedState& state, double received,
-                                     std::string text) {
+                                     std::string text, Writer::Origin origin) {
     slots_[author].ahead = state;
-    return writer_.write(Record{author, state, received, std::move(text)});
+    return writer_.write(Record{author, state, received, std::move(text)}, origin);
 }
 
 void Feeds::batch_done(const Batch& batch) {
     for (const Record& record : batch.records) {
         Slot& slot = slots_[record.author];
-        if (batch.stored) {
+        if (!batch.failed) {
             if (!slot.stored) order_.push_back(record.author);
             slot.stored = record.state;
         } else {

@@ -79,7 +79,7 @@ class Feeds final : public replication::Intake {
 
     /// The message is in its feed from here on; the batch it is in comes back.
     std::shared_ptr<Batch> accept(const FeedId& author, const message::FeedState& state,
-                                  double received, std::string text);
+                                  double received, std::string text, Writer::Origin origin);
     static muxrpc::AsyncReply<std::string> acknowledged(std::shared_ptr<Batch> batch,
                                                         std::string text);
     io::Task<std::vector<Run>> verified(std::vector<replication::FeedRun> runs);

@@ -43,8 +43,9 @@ Friends::Friends(io::Loop& loop, io::Pool& pool, std::shared_ptr<const flume::Lo
 
 Friends::~Friends() = default;
 
-io::Async<void> Friends::load(Writer& writer) {
-    auto opening = open_and_follow(writer);
+io::Async<void> Friends::load(Indexer& indexer) {
+    indexer_ = &indexer;
+    auto opening = open_and_feed();
     auto opened = co_await opening;
     if (!opened) {
         failed_ = opened.error();
@@ -54,29 +55,27 @@ io::Async<void> Friends::load(Writer& writer) {
     co_return std::move(opened);
 }
 
-io::Async<void> Friends::open_and_follow(Writer& writer) {
+io::Async<void> Friends::open_and_feed() {
     auto opening = pool_.run(&open_view, log_, options_.view);
     Opened opened = co_await opening;
     if (!opened.view) co_return std::move(opened.view).error().in("contacts");
     if (!opened.settled) co_return std::move(opened.settled).error().in("contacts");
     view_ = std::move(*opened.view);
     runner_ = run();
-    Follower follower;
-    follower.view = view_.get();
-    follower.fed = [this](Result<void> result, bool level) {
-        return fed(std::move(result), level);
-    };
-    auto following = writer.follow(std::move(follower));
-    auto followed = co_await following;
-    if (!followed) co_return std::move(followed).error();
+    SideView side;
+    side.view = view_.get();
+    side.fed = [this](Result<void> result, bool level) { return fed(std::move(result), level); };
+    auto feeding = indexer_->feed(std::move(side));
+    auto fed_all = co_await feeding;
+    if (!fed_all) co_return std::move(fed_all).error();
     auto making = fresh();
     auto made = co_await making;
     if (!made) co_return std::move(made).error();
     co_return {};
 }
 
-/// On the writer's lane.
-Follower::Then Friends::fed(Result<void> result, bool level) {
+/// On the indexer's lane.
+SideView::Then Friends::fed(Result<void> result, bool level) {
     auto news = result ? view_->take_news() : Result<friends::News>(std::move(result).error());
     auto told = std::make_shared<Result<friends::News>>(std::move(news));
     return [this, told, level] { tell(std::move(*told), level); };
@@ -160,8 +159,12 @@ void Friends::advance(Made made) {
 }
 
 io::Async<Friends::Snapshot> Friends::fresh() {
-    std::uint64_t wanted = heard_;
     Counted waiting(waiting_);
+    if (indexer_ != nullptr) {
+        auto indexing = indexer_->level();
+        co_await indexing;
+    }
+    std::uint64_t wanted = heard_;
     hurry_.set();
     while (included_ == 0 || included_ < wanted) {
         if (failed_) co_return *failed_;

@@ -13,7 +13,7 @@
 #include "io/pool.h"
 #include "io/sync.h"
 #include "io/task_group.h"
-#include "sbot/writer.h"
+#include "sbot/indexer.h"
 
 namespace sbot::app {
 
@@ -29,13 +29,13 @@ class Friends {
         double hops_max = 3;
     };
 
-    /// Knows nobody before `load`. Outlives the writer, which feeds what is in it.
+    /// Knows nobody before `load`. Outlives the indexer, which feeds what is in it.
     Friends(io::Loop& loop, io::Pool& pool, std::shared_ptr<const flume::Log> log,
             base::Logger& logger, Options options);
     ~Friends();
 
     /// Opens the view and has it fed from now on. Ends when the graph is whole.
-    io::Async<void> load(Writer& writer);
+    io::Async<void> load(Indexer& indexer);
 
     const Snapshot& now() const { return now_; }
     /// With everything that was stored when it was called; waits for `load`. Errors: why that
@@ -79,10 +79,10 @@ class Friends {
     };
 
     static Made make(Snapshot before, friends::News news);
-    Follower::Then fed(Result<void> result, bool level);
+    SideView::Then fed(Result<void> result, bool level);
     void tell(Result<friends::News> news, bool level);
     bool small() const;
-    io::Async<void> open_and_follow(Writer& writer);
+    io::Async<void> open_and_feed();
     io::Task<void> run();
     io::Task<void> rest(std::uint64_t rest_ms);
     void advance(Made made);
@@ -94,6 +94,7 @@ class Friends {
     base::Logger& logger_;
     Options options_;
     std::unique_ptr<friends::ContactView> view_;
+    Indexer* indexer_ = nullptr;  // from `load` on
 
     Snapshot now_;
     friends::News pending_;

@@ -285,8 +285,9 @@ class LinkStream final : public Source {
 
     AsyncReply<std::optional<Body>> next() override {
         if (part_ == Part::start) {
-            co_await services_.reading.ready().wait();
-            upto_ = services_.writer.indexed();
+            auto waiting = services_.reading.level();
+            co_await waiting;
+            upto_ = services_.indexer.indexed();
             part_ = options_.old && upto_ ? Part::gather : Part::mark;
         }
         while (items_.empty()) {
@@ -326,11 +327,11 @@ class LinkStream final : public Source {
             }
             co_return std::move(given.failed);
         }
-        while (services_.writer.indexed() == upto_) co_await services_.reading.grown().wait();
+        while (services_.indexer.indexed() == upto_) co_await services_.reading.grown().wait();
         co_await services_.reading.ready().wait();
         flume::Range range;
         range.gt = upto_;
-        upto_ = range.lte = services_.writer.indexed();
+        upto_ = range.lte = services_.indexer.indexed();
         auto reading = services_.pool.run(&fresh_links, services_.entries, range, options_);
         Fresh fresh = co_await reading;
         items_ = std::move(fresh.items);

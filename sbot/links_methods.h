@@ -4,8 +4,8 @@
 #include "io/pool.h"
 #include "message/private_box.h"
 #include "muxrpc/router.h"
+#include "sbot/indexer.h"
 #include "sbot/reading.h"
-#include "sbot/writer.h"
 
 namespace sbot::app {
 
@@ -13,7 +13,7 @@ namespace sbot::app {
 struct LinksServices {
     io::Pool& pool;
     std::shared_ptr<const Entries> entries;  ///< shared with jobs in the pool
-    const Writer& writer;
+    const Indexer& indexer;
     Reading& reading;
 };
 

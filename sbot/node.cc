@@ -117,8 +117,11 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     if (auto opened = node->open_head(); !opened) return std::move(opened).error();
     if (auto opened = node->open_index(); !opened) return std::move(opened).error();
     node->make_friends();
-    node->writer_ = std::make_unique<Writer>(
+    node->indexer_ = std::make_unique<Indexer>(
         loop, *node->entries_, *node->view_,
+        [raw = node.get()](const Indexer::MovedOn& moved_on) { raw->index_moved_on(moved_on); });
+    node->writer_ = std::make_unique<Writer>(
+        loop, *node->entries_, *node->indexer_,
         [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
     node->time_.on_behind([&log](double ms) {
         log.warning("clock", "it is " + std::to_string(std::llround(ms / 1000)) +
@@ -128,8 +131,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->feeds_ = std::make_unique<Feeds>(node->pool_, *node->writer_, node->keys_,
                                            node->settings_.hmac, node->time_, node->random_);
     node->readable_.reset(new Entries{node->entries_, node->unboxer_});
-    node->reading_ =
-        std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_, node->view_->path());
+    node->reading_ = std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_,
+                                               *node->indexer_, node->view_->path());
     if (auto opened = node->open_blobs(); !opened) return std::move(opened).error();
     auto invites = InviteCodes::open(node->files_, node->pool_, folder);
     if (!invites) return std::move(invites).error();
@@ -174,18 +177,18 @@ void Node::add_methods() {
     replication_services_.reset(
         new ReplicationServices{loop_, keys_.id, *replicator_, *feeds_, *reading_});
     add_replication_methods(router_, *replication_services_);
-    raw_services_.reset(new RawServices{pool_, readable_, *writer_, *feeds_, *reading_});
+    raw_services_.reset(new RawServices{pool_, readable_, *indexer_, *feeds_, *reading_});
     log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_, *friends_});
     add_log_methods(router_, *log_services_);
     add_raw_methods(router_, *raw_services_);
-    links_services_.reset(new LinksServices{pool_, readable_, *writer_, *reading_});
+    links_services_.reset(new LinksServices{pool_, readable_, *indexer_, *reading_});
     add_links_methods(router_, *links_services_);
     status_services_.reset(
-        new StatusServices{loop_, settings_, keys_.id, *entries_, *writer_, *feeds_, *reading_,
+        new StatusServices{loop_, settings_, keys_.id, *entries_, *indexer_, *feeds_, *reading_,
                            [this](json::Writer& out) { gossip_->write_status(out); }});
     add_status_methods(router_, *status_services_);
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
-                                              *writer_, *reading_});
+                                              *writer_, *indexer_, *reading_});
     add_delete_methods(router_, *delete_services_);
     friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
     add_friend_methods(router_, *friend_services_);
@@ -394,31 +397,31 @@ io::Async<flume::Damage> Node::make_index() {
         if (!own) co_return std::move(own).error();
         feeds_->load_own(own->state, own->last_received);
     }
-    auto building = writer_->build();
+    auto building = indexer_->build();
     auto damage = co_await building;
     if (!damage) co_return damage;
     co_await reading_->pause();
-    auto adopting = writer_->adopt();
+    auto adopting = indexer_->adopt();
     auto adopted = co_await adopting;
     if (!adopted) co_return std::move(adopted).error();
     co_return damage;
 }
 
 io::Task<void> Node::index_texts() {
-    auto indexing = writer_->catch_up_texts();
+    auto indexing = indexer_->catch_up_texts();
     auto done = co_await indexing;
     if (!done) log_.error("index", done.error().what);
 }
 
 io::Async<void> Node::index() {
     flume::Damage met;
-    if (writer_->wants_build()) {
+    if (indexer_->wants_build()) {
         auto making = make_index();
         auto made = co_await making;
         if (!made) co_return std::move(made).error();
         met = *made;
     }
-    auto indexing = writer_->catch_up();
+    auto indexing = indexer_->catch_up();
     auto damage = co_await indexing;
     if (damage && met.places > 0) damage = met;
     if (!damage) co_return std::move(damage).error();
@@ -488,7 +491,7 @@ Result<void> Node::make_replicator() {
 }
 
 io::Task<void> Node::befriend() {
-    auto loading = friends_->load(*writer_);
+    auto loading = friends_->load(*indexer_);
     auto loaded = co_await loading;
     if (!loaded) log_.error("friends", loaded.error().what);
     replicator_->start();  // with all that is wanted by then
@@ -554,30 +557,33 @@ io::Task<void> Node::pass_blocks() {
 
 void Node::batch_done(const Batch& batch) {
     feeds_->batch_done(batch);
-    if (batch.failed) log_.error("log", batch.failed->what);
-    if (batch.stored) note_head(batch);
-    // What is stored but not in the index comes with the next batch, when the index has caught up.
-    if (batch.stored && !batch.failed) reading_->grown(batch.records.back().received);
-    if (batch.stored && batch.records.back().author != keys_.id) gossip_->downloading();
+    if (batch.failed) {
+        log_.error("log", batch.failed->what);
+    } else {
+        note_head(batch);
+        if (batch.records.back().author != keys_.id) gossip_->downloading();
+    }
     tell_replicator(batch);
 }
 
 void Node::tell_replicator(const Batch& batch) {
+    if (!batch.failed) history_->remember(batch);
+    const FeedId* told = nullptr;
     for (const Record& record : batch.records) {
-        if (!batch.stored) {
+        if (told != nullptr && *told == record.author) continue;
+        told = &record.author;
+        if (batch.failed) {
             replicator_->lost(record.author);
-        } else if (untold_.empty() || untold_.back() != record.author) {
-            untold_.push_back(record.author);
+        } else {
+            replicator_->stored(record.author, feeds_->stored_sequence(record.author));
         }
-    }
-    if (batch.stored && !batch.failed) {
-        history_->remember(batch);
-        for (const FeedId& feed : untold_) {
-            replicator_->stored(feed, feeds_->stored_sequence(feed));
-        }
-        untold_.clear();
     }
     replicator_->settle();
+}
+
+void Node::index_moved_on(const Indexer::MovedOn& moved_on) {
+    if (moved_on.failed) log_.error("index", moved_on.failed->what);
+    reading_->grown(moved_on);
 }
 
 io::Task<void> Node::stop() {
@@ -586,6 +592,7 @@ io::Task<void> Node::stop() {
     co_await peers_->close();
     co_await gossip_->close();
     co_await writer_->flushed();
+    co_await indexer_->level();
     co_await clocks_->flushed();
 }
 

@@ -96,6 +96,7 @@ class Node {
     Result<void> make_replicator();
     void batch_done(const Batch& batch);
     void tell_replicator(const Batch& batch);
+    void index_moved_on(const Indexer::MovedOn& moved_on);
     io::Task<void> pass_blocks();
     Sequence own_at_friends() const;
     io::Task<void> wait_for_own();
@@ -121,6 +122,7 @@ class Node {
     io::Pool pool_;
 
     std::unique_ptr<Friends> friends_;
+    std::unique_ptr<Indexer> indexer_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Feeds> feeds_;
     std::unique_ptr<Reading> reading_;
@@ -143,8 +145,7 @@ class Node {
     std::unique_ptr<replication::PeerClocks> clocks_;
     std::unique_ptr<replication::Replicator> replicator_;
     std::unique_ptr<ReplicationServices> replication_services_;
-    Sequence own_given_up_ = 0;   // said by a peer, and it did not come
-    std::vector<FeedId> untold_;  // stored, but not in the index yet
+    Sequence own_given_up_ = 0;  // said by a peer, and it did not come
     std::unique_ptr<Gossip> gossip_;
     std::unique_ptr<GossipServices> gossip_services_;
     std::unique_ptr<Lan> lan_;

@@ -122,11 +122,11 @@ class RawStream final : public Source {
         : services_(services), options_(std::move(options)), unbox_(unbox) {}
 
     AsyncReply<std::optional<Body>> next() override {
-        co_await services_.reading.ready().wait();
-        begin();
+        auto waiting = begin();
+        co_await waiting;
         while (items_.empty()) {
             if (options_.nothing || options_.limit == 0u) co_return std::optional<Body>();
-            auto upto = services_.writer.indexed();
+            auto upto = services_.indexer.indexed();
             if (exhausted_ && !options_.live) co_return std::optional<Body>();
             if (!upto || (exhausted_ && read_upto_ == upto)) {
                 if (!options_.live) co_return std::optional<Body>();
@@ -143,9 +143,12 @@ class RawStream final : public Source {
     }
 
  private:
-    void begin() {
-        if (std::exchange(begun_, true) || options_.old) return;
-        read_upto_ = services_.writer.indexed();
+    io::Task<void> begin() {
+        if (std::exchange(begun_, true)) co_return;
+        auto waiting = services_.reading.level();
+        co_await waiting;
+        if (options_.old) co_return;
+        read_upto_ = services_.indexer.indexed();
         exhausted_ = true;
         if (read_upto_) options_.range.gt = read_upto_;
     }

@@ -5,8 +5,8 @@
 #include "message/private_box.h"
 #include "muxrpc/router.h"
 #include "sbot/feeds.h"
+#include "sbot/indexer.h"
 #include "sbot/reading.h"
-#include "sbot/writer.h"
 
 namespace sbot::app {
 
@@ -14,7 +14,7 @@ namespace sbot::app {
 struct RawServices {
     io::Pool& pool;
     std::shared_ptr<const Entries> entries;  ///< shared with jobs in the pool
-    const Writer& writer;
+    const Indexer& indexer;
     Feeds& feeds;
     Reading& reading;
 };

@@ -27,7 +27,7 @@ struct PageJob {
     flume::PageOf page;
     Shape shape;
     bool live;
-    flume::Offset end;  // entries from here on are not part of the old ones
+    flume::Offset end;  // no entries from here on
 };
 
 struct PageResult {
@@ -73,8 +73,13 @@ PageResult read_page(PageJob job) {
             result.short_page = false;
             break;
         }
+        // Live ones come in the order of the log, or are of one feed, and that of its chain.
+        if (job.live && row.offset >= job.end) {
+            result.short_page = true;
+            break;
+        }
         result.last = row;
-        if (!job.live && row.offset >= job.end) continue;
+        if (row.offset >= job.end) continue;
         auto record = job.entries->log->get(row.offset);
         if (!record) {
             if (record.error().code == Errc::not_found) continue;  // deleted since
@@ -192,7 +197,8 @@ class Reading::Stream final : public muxrpc::Source {
     muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
         if (part_ == Part::start) {
             early_ = reading_.has_early(query_, options_);
-            if (!early_) co_await reading_.ready_.wait();
+            auto waiting = early_ ? reading_.indexer_.level() : reading_.level();
+            co_await waiting;
             begin();
         }
         while (items_.empty()) {
@@ -220,7 +226,7 @@ class Reading::Stream final : public muxrpc::Source {
     enum class Part { start, old, live, done };
 
     void begin() {
-        end_ = reading_.end_;
+        end_ = readable_end();
         mark_ = now();
         page_.bounds = {options_.gt, options_.gte, options_.lt, options_.lte};
         if (query_.by == Query::By::resolved) widen_bounds();
@@ -244,16 +250,23 @@ class Reading::Stream final : public muxrpc::Source {
         page_.after = flume::Row{mark_, any_offset, {}};
     }
 
+    flume::Offset readable_end() const { return early_ ? any_offset : reading_.end_; }
+
     /// Where the live part begins if the call is made now, in the order it comes in.
     double now() const {
         if (query_.by != Query::By::sequence) return reading_.last_received_;
+        if (auto waiting = reading_.indexer_.first_waiting(query_.feed)) {
+            return static_cast<double>(*waiting) - 1;
+        }
         const message::FeedState* state = reading_.feeds_.stored(query_.feed);
         return state != nullptr ? static_cast<double>(state->sequence) : 0;
     }
     /// Thousands of feeds are followed live at once, and most writes concern none of them.
     bool more_to_read() const {
         if (reading_.writes_ == seen_writes_) return false;
-        return query_.by != Query::By::sequence || now() > page_.after->at;
+        if (query_.by != Query::By::sequence) return true;
+        const message::FeedState* state = reading_.feeds_.stored(query_.feed);
+        return state != nullptr && static_cast<double>(state->sequence) > page_.after->at;
     }
 
     io::Task<std::optional<muxrpc::RemoteError>> fetch() {
@@ -265,13 +278,9 @@ class Reading::Stream final : public muxrpc::Source {
         if (!reader) co_return index_trouble(reader.error());
         seen_writes_ = reading_.writes_;
         if (options_.unboxed) shape_.read_keys = reading_.read_keys();
-        PageJob job{std::move(*reader),
-                    reading_.entries_,
-                    query_,
-                    page_,
-                    shape_,
-                    part_ == Part::live,
-                    end_};
+        const bool live = part_ == Part::live;
+        if (live) end_ = readable_end();
+        PageJob job{std::move(*reader), reading_.entries_, query_, page_, shape_, live, end_};
         job.page.limit = page_rows;
         if (part_ == Part::old && left_) job.page.limit = std::min(*left_, page_rows);
         auto reading = reading_.pool_.run(&read_page, std::move(job));
@@ -305,22 +314,31 @@ class Reading::Stream final : public muxrpc::Source {
 };
 
 Reading::Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const Feeds& feeds,
-                 std::string index_path)
+                 Indexer& indexer, std::string index_path)
     : pool_(pool),
       entries_(std::move(entries)),
       feeds_(feeds),
+      indexer_(indexer),
       index_path_(std::move(index_path)),
       readers_(readers_max) {}
 
 void Reading::open(double last_received) {
-    last_received_ = last_received;
-    end_ = entries_->log->end();
+    last_received_ = std::max(last_received_, last_received);
+    if (auto upto = indexer_.indexed()) end_ = *upto + 1;
     ready_.set();
 }
 
-void Reading::grown(double last_received) {
-    last_received_ = last_received;
-    end_ = entries_->log->end();
+io::Task<void> Reading::level() {
+    co_await ready_.wait();
+    auto indexing = indexer_.level();
+    co_await indexing;
+    // A rebuilding may have begun meanwhile.
+    co_await ready_.wait();
+}
+
+void Reading::grown(const Indexer::MovedOn& moved_on) {
+    if (moved_on.upto) end_ = *moved_on.upto + 1;
+    last_received_ = std::max(last_received_, moved_on.received);
     ++writes_;
     grown_.set();
     grown_.reset();
@@ -365,6 +383,8 @@ bool Reading::has_early(const Query& query, const StreamOptions& options) const 
 
 io::Async<flume::Offset> Reading::offset_of(MessageId key) {
     if (!ready_.is_set() && feeds_.first_new()) {
+        auto indexing = indexer_.level();
+        co_await indexing;
         Use use(*this);
         auto early = flume::CoreReader::open(index_path_);
         if (!early) co_return std::move(early).error();
@@ -373,6 +393,18 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
         if (place.offset) co_return std::move(place.offset);
     }
     co_await ready_.wait();
+    // What is found needs no waiting for what is on its way into the index.
+    const bool level = indexer_.behind() == 0;
+    auto finding = find(key);
+    auto found = co_await finding;
+    if (found || level || found.error().code != Errc::not_found) co_return found;
+    auto waiting = this->level();
+    co_await waiting;
+    auto again = find(key);
+    co_return co_await again;
+}
+
+io::Async<flume::Offset> Reading::find(MessageId key) {
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();
@@ -386,7 +418,8 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
 }
 
 io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(FeedId feed) {
-    co_await ready_.wait();
+    auto waiting = level();
+    co_await waiting;
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();
@@ -400,6 +433,8 @@ io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(Fe
 }
 
 io::Async<std::vector<Bytes>> Reading::values_of(FeedId feed, Sequence first, Sequence last) {
+    auto waiting = level();
+    co_await waiting;
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();

@@ -14,6 +14,7 @@
 #include "message/private_box.h"
 #include "muxrpc/stream.h"
 #include "sbot/feeds.h"
+#include "sbot/indexer.h"
 #include "sbot/shape.h"
 #include "sbot/stream_options.h"
 
@@ -41,20 +42,22 @@ class Reading {
  public:
     /// Nothing is read before `open` is called. All outlive this.
     Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const Feeds& feeds,
-            std::string index_path);
+            Indexer& indexer, std::string index_path);
 
-    /// The index covers the log, whose latest time of reception this is: calls that waited go on.
+    /// The index has caught up with the log; this is the latest time of reception in it. Calls that
+    /// waited go on.
     void open(double last_received);
     io::Event& ready() { return ready_; }
-    /// Set for a moment with every write.
+    /// Waits until all that is stored now can be read: what a reading call does first.
+    io::Task<void> level();
+    /// Set for a moment whenever more can be read.
     io::Event& grown() { return grown_; }
     /// Around a rebuilding of the index: lets the reads under way come to their end and has all
     /// others wait until `go_on`.
     io::Task<void> pause();
     void go_on() { ready_.set(); }
-    /// More can be read now, up to this time of reception and the log's end: live streams go on.
-    /// Called when nothing is being written.
-    void grown(double last_received);
+    /// From the indexer: live streams go on.
+    void grown(const Indexer::MovedOn& moved_on);
 
     /// A stream as the reference's reading calls give it: the old part, perhaps the marker, then
     /// what comes.
@@ -98,20 +101,23 @@ class Reading {
  private:
     class Stream;
 
+    bool has_early(const Query& query, const StreamOptions& options) const;
+    io::Async<flume::Offset> find(MessageId key);
+
     io::Pool& pool_;
     std::shared_ptr<const Entries> entries_;
     const Feeds& feeds_;
+    Indexer& indexer_;
     std::string index_path_;
-    bool has_early(const Query& query, const StreamOptions& options) const;
 
     io::Event ready_;
-    io::Event grown_;  // set and reset with every write
+    io::Event grown_;
     std::uint64_t writes_ = 0;
     std::size_t uses_ = 0;
     std::shared_ptr<const ReadKeys> read_keys_;
     io::Event unused_;
     double last_received_ = 0;
-    flume::Offset end_ = 0;  // of what can be read; what is being written lies behind it
+    flume::Offset end_ = 0;  // of what can be read in order: single entries may lie behind it
     io::Semaphore readers_;
     std::vector<std::unique_ptr<flume::CoreReader>> idle_;
 };

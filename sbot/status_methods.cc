@@ -26,9 +26,9 @@ constexpr std::string_view views[] = {"last", "keys", "clock", "time", "feed", "
 double number_of(std::optional<flume::Offset> at) { return at ? static_cast<double>(*at) : -1; }
 
 void write_indexes(json::Writer& out, StatusServices& services) {
-    auto building = services.writer.building();
-    bool from_nothing = building && !services.writer.indexed();
-    double current = number_of(from_nothing ? building : services.writer.indexed());
+    auto building = services.indexer.building();
+    bool from_nothing = building && !services.indexer.indexed();
+    double current = number_of(from_nothing ? building : services.indexer.indexed());
     double target = number_of(services.log.latest());
     if (services.start <= 0 || current == target) services.start = current;
     out.begin_object().name("indexes").begin_object();
@@ -43,7 +43,7 @@ AsyncReply<Body> progress(StatusServices& services, Request) {
 }
 
 AsyncReply<Body> status(StatusServices& services, Request) {
-    double indexed = number_of(services.writer.indexed());
+    double indexed = number_of(services.indexer.indexed());
     double since = number_of(services.log.latest());
     json::Writer out;
     out.begin_object().name("progress");
@@ -109,7 +109,10 @@ class Sequences final : public Source {
     explicit Sequences(StatusServices& services) : services_(services) {}
 
     AsyncReply<std::optional<Body>> next() override {
-        co_await services_.reading.ready().wait();
+        if (!given_) {
+            auto waiting = services_.reading.level();
+            co_await waiting;
+        }
         while (given_ && *given_ == now()) co_await services_.reading.grown().wait();
         given_ = now();
         std::string text;
@@ -118,7 +121,7 @@ class Sequences final : public Source {
     }
 
  private:
-    double now() const { return number_of(services_.writer.indexed()); }
+    double now() const { return number_of(services_.indexer.indexed()); }
 
     StatusServices& services_;
     std::optional<double> given_;

@@ -6,9 +6,9 @@
 #include "io/loop.h"
 #include "muxrpc/router.h"
 #include "sbot/feeds.h"
+#include "sbot/indexer.h"
 #include "sbot/reading.h"
 #include "sbot/settings.h"
-#include "sbot/writer.h"
 
 namespace sbot::app {
 
@@ -18,7 +18,7 @@ struct StatusServices {
     const Settings& settings;
     FeedId own;
     const flume::Log& log;
-    const Writer& writer;
+    const Indexer& indexer;
     Feeds& feeds;
     Reading& reading;
     /// Members of `status` that others contribute.

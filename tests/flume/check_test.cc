@@ -72,6 +72,7 @@ struct Folder {
         const std::string text = message(number);
         ByteView batch[] = {bytes_of(text)};
         ASSERT_TRUE(log->append(batch));
+        ASSERT_TRUE(log->sync());
     }
     void index() {
         ASSERT_TRUE(settle(*view, *log));
@@ -247,6 +248,7 @@ struct HeadBench {
         const std::string text = message(number);
         ByteView batch[] = {bytes_of(text)};
         auto at = log->append(batch).value();
+        ASSERT_TRUE(log->sync());
         std::optional<FeedState> own;
         if (number % 2 == 0) own = state(number, at[0]);
         if (note) {

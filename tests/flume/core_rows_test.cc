@@ -235,6 +235,7 @@ struct Trial {
         std::vector<ByteView> batch;
         for (std::size_t i = from; i < to; ++i) batch.push_back(bytes_of(entries[i].second));
         auto at = log->append(batch).value();
+        EXPECT_TRUE(log->sync());
         for (std::size_t i = from; i < to; ++i) entries[i].first = at[i - from];
     }
     Entry entry(std::size_t i) { return {entries[i].first, bytes_of(entries[i].second)}; }

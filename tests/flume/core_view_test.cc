@@ -84,7 +84,9 @@ struct Bench {
     std::vector<Offset> append(const std::vector<std::string>& texts) {
         std::vector<ByteView> batch;
         for (const auto& text : texts) batch.push_back(bytes_of(text));
-        return log->append(batch).value();
+        auto offsets = log->append(batch).value();
+        EXPECT_TRUE(log->sync());
+        return offsets;
     }
     Progress catch_up(std::size_t entries_max = 100000) {
         auto progress = flume::catch_up(*view, *log, entries_max);

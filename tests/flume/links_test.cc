@@ -134,6 +134,7 @@ TEST(CoreView, finds_messages_by_what_they_link_to) {
     std::vector<ByteView> batch;
     for (const auto& text : texts) batch.push_back(base::bytes_of(text));
     auto at = log->append(batch).value();
+    EXPECT_TRUE(log->sync());
     CoreView::Options options;
     options.path = folder.path("core.sqlite");
     options.unbox = [](json::Value value) -> std::optional<std::string> {
@@ -163,6 +164,7 @@ TEST(CoreView, is_made_anew_when_a_deletion_was_not_finished) {
     std::string text = stored(1, R"({"type":"post"})");
     const ByteView batch[] = {base::bytes_of(text)};
     auto at = log->append(batch).value();
+    EXPECT_TRUE(log->sync());
     CoreView::Options options;
     options.path = folder.path("core.sqlite");
     for (bool finished : {false, true}) {

@@ -59,7 +59,9 @@ struct Bench {
                            R"(,"signature":"x.sig.ed25519"},"timestamp":)" +
                            std::to_string(written) + "}";
         std::vector<ByteView> batch = {base::bytes_of(text)};
-        return log->append(batch).value().front();
+        const Offset at = log->append(batch).value().front();
+        EXPECT_TRUE(log->sync());
+        return at;
     }
     Offset say(int from, int to, const std::string& rest) {
         return append(feed_of(from),

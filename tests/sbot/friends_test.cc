@@ -54,7 +54,7 @@ const std::string follow = R"("following":true)", block = R"("blocking":true)";
 
 TEST_F(FriendsTest, know_what_was_there_and_what_comes) {
     say(bob, follow);
-    ASSERT_TRUE(loop.run(graph->load(*store.writer)));
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     EXPECT_EQ(graph->now()->hops_of(bob), 1);
     say(carol, block);
     EXPECT_EQ(hops(carol), -1);
@@ -68,7 +68,7 @@ TEST_F(FriendsTest, wait_for_the_view_before_they_answer) {
     auto waiting = graph->fresh();
     loop.run(turns(loop, 20));
     EXPECT_FALSE(waiting.done());
-    ASSERT_TRUE(loop.run(graph->load(*store.writer)));
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     auto now = loop.run(std::move(waiting));
     ASSERT_TRUE(now);
     EXPECT_EQ((*now)->hops_of(bob), 1);
@@ -76,22 +76,24 @@ TEST_F(FriendsTest, wait_for_the_view_before_they_answer) {
 
 TEST_F(FriendsTest, tell_observers_what_changes) {
     EXPECT_EQ(heard.hops[store.own.id], 0);
-    ASSERT_TRUE(loop.run(graph->load(*store.writer)));
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     say(bob, follow);
+    loop.run(store.indexer->level());
     loop.run(turns(loop, 20));
     EXPECT_EQ(heard.hops[bob], 1);
     say(bob, block);
+    loop.run(store.indexer->level());
     loop.run(turns(loop, 20));
     EXPECT_EQ(heard.hops[bob], -1);
 }
 
 TEST_F(FriendsTest, know_the_same_after_the_index_is_made_anew) {
-    ASSERT_TRUE(loop.run(graph->load(*store.writer)));
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     say(bob, follow);
     say(carol, block);
-    ASSERT_TRUE(loop.run(store.writer->build()));
-    ASSERT_TRUE(loop.run(store.writer->adopt()));
-    ASSERT_TRUE(loop.run(store.writer->rebuild_followers()));
+    ASSERT_TRUE(loop.run(store.indexer->build()));
+    ASSERT_TRUE(loop.run(store.indexer->adopt()));
+    ASSERT_TRUE(loop.run(store.indexer->rebuild_side_views()));
     EXPECT_EQ(hops(bob), 1);
     EXPECT_EQ(hops(carol), -1);
     say(carol, follow);
@@ -100,7 +102,7 @@ TEST_F(FriendsTest, know_the_same_after_the_index_is_made_anew) {
 }
 
 TEST_F(FriendsTest, let_the_last_of_many_words_count) {
-    ASSERT_TRUE(loop.run(graph->load(*store.writer)));
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     for (int i = 0; i < 20; ++i) say(i % 2 == 0 ? bob : carol, i < 18 ? block : follow);
     EXPECT_EQ(hops(bob), 1);
     EXPECT_EQ(hops(carol), 1);
@@ -108,7 +110,7 @@ TEST_F(FriendsTest, let_the_last_of_many_words_count) {
 
 TEST_F(FriendsTest, say_why_they_do_not_know) {
     std::filesystem::create_directory(store.folder / "contacts.sqlite");
-    EXPECT_FALSE(loop.run(graph->load(*store.writer)));
+    EXPECT_FALSE(loop.run(graph->load(*store.indexer)));
     EXPECT_FALSE(loop.run(graph->fresh()));
 }
 

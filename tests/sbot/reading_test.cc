@@ -180,6 +180,40 @@ TEST_F(ReadingTest, each_message_comes_once_while_others_are_published) {
     }
 }
 
+TEST_F(ReadingTest, own_messages_go_before_thousands_and_live_streams_keep_the_order) {
+    publish(1, 1);
+    auto other = pair_of(2);
+    auto texts = feed_of(other, 3000);
+    auto live = stream(R"({"live":true,"old":false,"keys":false})");
+    auto reading = items_of(*live, 3010);
+    loop.run(turns(loop, 5));
+    for (std::size_t from = 0; from < texts.size(); from += 300) {
+        std::vector<replication::FeedRun> runs(1);
+        runs[0].feed = other.id;
+        for (std::size_t i = from; i < from + 300; ++i) {
+            runs[0].messages.push_back(base::to_bytes(texts[i]));
+        }
+        EXPECT_EQ(loop.run(store.feeds->take(std::move(runs))).at(0).count, 300U);
+        auto envelope = store.publish(R"({"type":"post","n":"own"})");
+        auto document = json::Document::parse(envelope);
+        auto key = MessageId::parse(document->root()["key"].string());
+        EXPECT_TRUE(loop.run(store.reading->by_key(*key)).has_value());
+    }
+    Texts heard = loop.run(std::move(reading));
+    ASSERT_EQ(heard.size(), 3010U);
+    int next = 1, own = 0;
+    for (const std::string& item : heard) {
+        if (item == std::to_string(next)) {
+            ++next;
+        } else {
+            EXPECT_NE(item.find("own"), std::string::npos) << item;
+            ++own;
+        }
+    }
+    EXPECT_EQ(next, 3001);
+    EXPECT_EQ(own, 10);
+}
+
 TEST_F(ReadingTest, two_thousand_live_streams_hear_of_their_feed) {
     std::vector<std::unique_ptr<muxrpc::Source>> sources;
     std::vector<io::Task<Texts>> waiting;

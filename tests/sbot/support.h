@@ -102,18 +102,26 @@ class Store {
         must(index.has_value());
         view = std::move(*index);
         must(flume::settle(*view, *log).has_value());
-        writer = std::make_unique<Writer>(loop, *log, *view,
+        indexer =
+            std::make_unique<Indexer>(loop, *log, *view, [this](const Indexer::MovedOn& moved_on) {
+                ++index_jobs;
+                if (moved_on.failed) index_error = moved_on.failed->what;
+                reading->grown(moved_on);
+            });
+        writer = std::make_unique<Writer>(loop, *log, *indexer,
                                           [this](const Batch& batch) { batch_done(batch); });
         feeds = std::make_unique<Feeds>(pool, *writer, own, hmac, time, random);
         std::shared_ptr<const Entries> entries(new Entries{log, message::Unboxer(own)});
-        reading = std::make_unique<Reading>(pool, std::move(entries), *feeds, view->path());
-        must(loop.run(writer->catch_up()).has_value());
+        reading =
+            std::make_unique<Reading>(pool, std::move(entries), *feeds, *indexer, view->path());
+        must(loop.run(indexer->catch_up()).has_value());
         load();
     }
     void close() {
         reading.reset();
         feeds.reset();
         writer.reset();
+        indexer.reset();
         view.reset();
         log.reset();
     }
@@ -145,10 +153,13 @@ class Store {
     io::Pool pool;
     std::shared_ptr<flume::OffsetLog> log;
     std::unique_ptr<flume::CoreView> view;
+    std::unique_ptr<Indexer> indexer;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Feeds> feeds;
     std::unique_ptr<Reading> reading;
     int batches = 0;
+    int index_jobs = 0;
+    std::string index_error;
 
  private:
     static void must(bool truth) { SBOT_ASSERT(truth); }
@@ -156,7 +167,6 @@ class Store {
     void batch_done(const Batch& batch) {
         ++batches;
         feeds->batch_done(batch);
-        if (batch.stored && !batch.failed) reading->grown(batch.records.back().received);
     }
     void load() {
         auto reader = flume::CoreReader::open(view->path());

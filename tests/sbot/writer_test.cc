@@ -91,6 +91,9 @@ TEST_F(WriterTest, after_a_failed_sync_nothing_is_acknowledged_until_reopened) {
     EXPECT_EQ(acknowledged(publish_many(2)), 2);
     store.disk.fail_syncs();
     EXPECT_EQ(acknowledged(publish_many(2)), 0);
+    // What may not be on the disk is in no index.
+    loop.run(store.indexer->level());
+    EXPECT_LT(*store.indexer->indexed(), *store.log->latest());
     store.disk.heal();
     EXPECT_EQ(acknowledged(publish_many(2)), 0);
     EXPECT_EQ(stored(), 2U);
@@ -155,7 +158,7 @@ Result<std::unique_ptr<base::File>> RecordingFiles::open(const std::string& path
     return std::unique_ptr<base::File>(new RecordingFile(std::move(*file), notes_));
 }
 
-TEST_F(WriterTest, appends_then_syncs_then_indexes_then_tells) {
+TEST_F(WriterTest, appends_then_syncs_then_tells_then_indexes) {
     std::vector<std::string> notes;
     RecordingFiles recording(store.disk, notes);
     store.close();
@@ -168,12 +171,39 @@ TEST_F(WriterTest, appends_then_syncs_then_indexes_then_tells) {
     auto done = loop.run(std::move(publishing));
     ASSERT_TRUE(done);
     EXPECT_EQ(notes, (std::vector<std::string>{"write", "sync"}));
+    EXPECT_EQ(stored(), 1U);
+    loop.run(store.indexer->level());
     auto envelope = json::Document::parse(*done);
     auto reader = flume::CoreReader::open(store.view->path());
     auto found = (*reader)->by_key(*MessageId::parse(envelope->root()["key"].string()));
     EXPECT_TRUE(found && found->has_value());
-    EXPECT_EQ(stored(), 1U);
     store.close();
+}
+
+TEST_F(WriterTest, an_index_that_cannot_be_written_costs_no_message_and_is_made_up_for) {
+    store.publish(a_post);
+    loop.run(store.indexer->level());
+    auto other = flume::sqlite::Database::open(store.view->path(), {});
+    ASSERT_TRUE(other && other->run("BEGIN IMMEDIATE"));
+    EXPECT_EQ(acknowledged(publish_many(3)), 3);
+    EXPECT_EQ(stored(), 4U);
+    loop.run(store.indexer->level());
+    EXPECT_NE(store.index_error.find("the index cannot be written"), std::string::npos);
+    ASSERT_TRUE(other->run("COMMIT"));
+    loop.run(store.indexer->level());
+    EXPECT_EQ(store.indexer->indexed(), store.log->latest());
+    EXPECT_EQ(store.indexer->behind(), 0U);
+    auto reader = flume::CoreReader::open(store.view->path());
+    EXPECT_EQ((*reader)->all_states()->at(0).sequence, 4U);
+}
+
+TEST_F(WriterTest, what_comes_in_quick_succession_is_indexed_together) {
+    auto document = json::Document::parse(a_post);
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(loop.run(store.feeds->publish(document->root())));
+    loop.run(store.indexer->level());
+    EXPECT_EQ(store.batches, 100);
+    EXPECT_EQ(store.indexer->indexed(), store.log->latest());
+    EXPECT_LT(store.index_jobs, 100);
 }
 
 TEST_F(WriterTest, takes_runs_of_peers_and_keeps_what_is_good) {

@@ -1,0 +1,439 @@
+#include "sbot/indexer.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/limits.h"
+
+namespace sbot::app {
+
+struct Indexer::Side {
+    SideView what;
+    bool level = false;  // has caught up: takes part in jobs
+};
+
+struct Indexer::Outcome {
+    Result<void> done;
+    std::optional<flume::Offset> indexed;
+    std::vector<SideView::Then> then;
+};
+
+namespace {
+
+// Posts put into the full text in one job: some 20 ms.
+constexpr std::size_t catch_up_posts = 500;
+
+using Batches = std::vector<std::shared_ptr<const Batch>>;
+
+struct Indexed {
+    std::optional<flume::Offset> upto;
+    flume::Progress progress;
+};
+
+Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
+    auto progress = flume::catch_up(view, log, limits::index_job_records_max);
+    if (!progress) return std::move(progress).error();
+    return Indexed{view.covered().upto, *progress};
+}
+
+Result<void> index_all(const flume::Log& log, flume::View& view) {
+    while (true) {
+        auto indexed = index_some(log, view);
+        if (!indexed) return std::move(indexed).error();
+        if (indexed->progress.level) return {};
+    }
+}
+
+std::vector<flume::Entry> entries_of(std::span<const std::shared_ptr<const Batch>> batches) {
+    std::vector<flume::Entry> entries;
+    for (const auto& batch : batches) {
+        for (std::size_t i = 0; i < batch->records.size(); ++i) {
+            entries.push_back({batch->offsets[i], base::bytes_of(batch->records[i].text)});
+        }
+    }
+    return entries;
+}
+
+/// Whatever the view has seen of these batches meanwhile: they may have been read from the log, or
+/// follow what it could not take in. While it catches up elsewhere they go in as single entries.
+Result<void> bring_in(const flume::Log& log, flume::View& view,
+                      std::span<const std::shared_ptr<const Batch>> batches, bool catching_up) {
+    const auto upto = view.covered().upto;
+    while (!batches.empty() && upto >= batches.front()->offsets.back()) {
+        batches = batches.subspan(1);
+    }
+    if (batches.empty() && !catching_up) return index_all(log, view);
+    if (batches.empty()) return {};
+    const auto entries = entries_of(batches);
+    if (upto == batches.front()->behind) return view.apply(entries, flume::Place::next);
+    if (catching_up) return view.apply(entries, flume::Place::ahead);
+    return index_all(log, view);
+}
+
+Result<void> bring_in_ahead(flume::CoreView& view, Batches batches) {
+    return view.apply(entries_of(batches), flume::Place::ahead);
+}
+
+/// From the last step on the view takes part in jobs.
+struct Step {
+    Result<bool> level;
+    SideView::Then then;
+};
+
+Step lead_on(const flume::Log& log, SideView side) {
+    auto indexed = index_some(log, *side.view);
+    if (!indexed && indexed.error().code == Errc::corrupt) {
+        auto cleared = side.view->clear(log.generation());
+        indexed =
+            cleared ? index_some(log, *side.view) : Result<Indexed>(std::move(cleared).error());
+    }
+    if (!indexed) return {std::move(indexed).error(), {}};
+    return {indexed->progress.level, side.fed({}, indexed->progress.level)};
+}
+
+Result<void> clear(const flume::Log& log, flume::View* view) {
+    return view->clear(log.generation());
+}
+
+Result<flume::CoreBuilder::Built> build_index(flume::CoreBuilder& builder, const flume::Log& log) {
+    return builder.build(log);
+}
+
+void start_building(flume::CoreView& view) { view.start_building(); }
+void stop_building(flume::CoreView& view) { view.stop_building(); }
+
+Result<std::optional<flume::Offset>> adopt_index(const flume::Log& log, flume::CoreView& view) {
+    if (auto ok = view.adopt(log); !ok) return std::move(ok).error();
+    return view.covered().upto;
+}
+
+Result<bool> index_texts(flume::CoreView& view) { return view.catch_up_texts(catch_up_posts); }
+
+}  // namespace
+
+Indexer::Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMovedOn on_moved_on)
+    : loop_(loop),
+      log_(log),
+      view_(view),
+      on_moved_on_(std::move(on_moved_on)),
+      stored_(log.latest()),
+      indexed_(view.covered().upto),
+      lane_(loop, "indexer"),
+      building_lane_(loop, "index builder") {
+    runner_ = run();
+}
+
+Indexer::~Indexer() {
+    if (builder_) builder_->stop();
+}
+
+// --- what comes in
+
+void Indexer::stored(std::shared_ptr<const Batch> batch) {
+    const std::size_t records = batch->records.size();
+    stored_ = batch->offsets.back();
+    behind_ += records;
+    local_waits_ |= batch->local;
+    if (batch->local && waiting_records_ >= limits::index_job_records_max) urgent_.push_back(batch);
+    waiting_records_ += records;
+    waiting_.push_back(std::move(batch));
+    something_.set();
+}
+
+io::Task<void> Indexer::run() {
+    while (true) {
+        auto resting = until_due();
+        co_await resting;
+        auto working = urgent_.empty() ? take_in_order() : take_in_ahead();
+        co_await working;
+        resting_since_ms_ = loop_.now_ms();
+        moved_on_.set();
+        moved_on_.reset();
+    }
+}
+
+io::Task<void> Indexer::until_due() {
+    while (true) {
+        something_.reset();
+        const bool any = !waiting_.empty();
+        if (!urgent_.empty() || waiting_records_ >= limits::index_job_records_max) co_return;
+        if (hurried_ && (any || failed_)) co_return;
+        if (!any && !failed_) {
+            co_await something_.wait();
+            continue;
+        }
+        const std::uint64_t rest_ms = failed_        ? limits::index_retry_ms
+                                      : local_waits_ ? limits::index_rest_local_ms
+                                                     : limits::index_rest_ms;
+        const std::uint64_t now_ms = loop_.now_ms(), due_ms = resting_since_ms_ + rest_ms;
+        if (now_ms >= due_ms) co_return;
+        auto resting = io::timeout(loop_, due_ms - now_ms, io::wait_for(something_));
+        auto rested = co_await resting;
+        (void)rested.has_value();
+    }
+}
+
+io::Task<void> Indexer::take_in_order() {
+    std::size_t records = 0, count = 0;
+    while (count < waiting_.size() && records < limits::index_job_records_max) {
+        records += waiting_[count++]->records.size();
+    }
+    const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+    working_on_.assign(waiting_.begin(), end);
+    waiting_.erase(waiting_.begin(), end);
+    waiting_records_ -= records;
+    local_waits_ = false;
+    for (const auto& batch : waiting_) local_waits_ |= batch->local;
+    hurried_ = false;
+    std::vector<SideView> sides;
+    for (const auto& side : sides_) {
+        if (side->level) sides.push_back(side->what);
+    }
+    auto work = [](const flume::Log& log, flume::CoreView& view, std::vector<SideView> others,
+                   Batches batches, bool catching_up) {
+        Outcome outcome{bring_in(log, view, batches, catching_up), {}, {}};
+        for (const SideView& each : others) {
+            auto fed = bring_in(log, *each.view, batches, false);
+            outcome.then.push_back(each.fed(std::move(fed), true));
+        }
+        outcome.indexed = view.covered().upto;
+        return outcome;
+    };
+    auto working = lane_.run(work, std::cref(log_), std::ref(view_), std::move(sides), working_on_,
+                             catching_up_);
+    Outcome outcome = co_await working;
+    const Batches taken = std::exchange(working_on_, {});
+    settle(taken, std::move(outcome));
+}
+
+void Indexer::settle(const Batches& taken, Outcome outcome) {
+    for (const auto& then : outcome.then) {
+        if (then) then();
+    }
+    failed_.reset();
+    if (!outcome.done) {
+        failed_ = std::move(outcome.done).error().in("the index cannot be written");
+        ++failures_;
+    }
+    taken_in_ += taken.size();
+    covers(outcome.indexed);
+    MovedOn moved_on;
+    moved_on.upto = indexed_;
+    for (const auto& batch : taken) {
+        if (!indexed_ || batch->offsets.back() > *indexed_) continue;
+        behind_ -= std::min(behind_, batch->records.size());
+        moved_on.received = batch->records.back().received;
+    }
+    moved_on.failed = failed_;
+    on_moved_on_(moved_on);
+}
+
+/// So that what was written here is found at once, while thousands of others wait.
+io::Task<void> Indexer::take_in_ahead() {
+    Batches batches = std::exchange(urgent_, {});
+    std::erase_if(batches, [this](const auto& each) { return indexed_ >= each->offsets.back(); });
+    if (batches.empty()) co_return;
+    auto working = lane_.run(&bring_in_ahead, std::ref(view_), std::move(batches));
+    auto done = co_await working;
+    // Once more in its turn, and then an error is told.
+    (void)done.has_value();
+}
+
+// --- views that catch up
+
+io::Async<flume::Damage> Indexer::catch_up() {
+    catching_up_ = true;
+    flume::Damage damage;
+    while (true) {
+        auto indexing = lane_.run(&index_some, std::cref(log_), std::ref(view_));
+        auto indexed = co_await indexing;
+        if (!indexed) co_return std::move(indexed).error().in("index");
+        covers(indexed->upto);
+        const flume::Damage& more = indexed->progress.damage;
+        if (damage.places == 0) damage.first = more.first;
+        damage.places += more.places;
+        damage.bytes += more.bytes;
+        if (!indexed->progress.level) continue;
+        catching_up_ = false;
+        co_return damage;
+    }
+}
+
+io::Async<void> Indexer::feed(SideView side) {
+    sides_.push_back(std::make_unique<Side>(Side{std::move(side)}));
+    auto leading = lead(*sides_.back());
+    co_return co_await leading;
+}
+
+io::Async<void> Indexer::lead(Side& side) {
+    while (true) {
+        auto leading = lane_.run(&lead_on, std::cref(log_), side.what);
+        Step step = co_await leading;
+        if (step.then) step.then();
+        if (!step.level) co_return std::move(step.level).error().in(side.what.view->name());
+        side.level = *step.level;
+        if (side.level) co_return {};
+    }
+}
+
+io::Async<void> Indexer::rebuild_side_views() {
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+        Side& side = *sides_[i];
+        side.level = false;
+        auto clearing = lane_.run(&clear, std::cref(log_), side.what.view);
+        auto cleared = co_await clearing;
+        if (!cleared) co_return std::move(cleared).error();
+        auto leading = lead(side);
+        auto led = co_await leading;
+        if (!led) co_return std::move(led).error();
+    }
+    co_return {};
+}
+
+bool Indexer::wants_build() const {
+    return !view_.covered().upto && log_.end() > limits::core_build_bytes_min;
+}
+
+std::optional<flume::Offset> Indexer::building() const {
+    if (!builder_) return std::nullopt;
+    return builder_->reached();
+}
+
+io::Async<flume::Damage> Indexer::build() {
+    SBOT_ASSERT(!builder_);
+    auto starting = lane_.run(&start_building, std::ref(view_));
+    co_await starting;
+    flume::CoreBuilder::Options options{view_.building_path(), view_.options().unbox,
+                                        view_.options().kept};
+    builder_ = std::make_unique<flume::CoreBuilder>(std::move(options));
+    auto building = building_lane_.run(&build_index, std::ref(*builder_), std::cref(log_));
+    auto built = co_await building;
+    if (built) co_return built->damage;
+    builder_ = nullptr;
+    auto stopping = lane_.run(&stop_building, std::ref(view_));
+    co_await stopping;
+    co_return std::move(built).error().in("index");
+}
+
+io::Async<void> Indexer::adopt() {
+    auto adopting = lane_.run(&adopt_index, std::cref(log_), std::ref(view_));
+    auto adopted = co_await adopting;
+    builder_ = nullptr;
+    if (!adopted) co_return std::move(adopted).error().in("index");
+    covers(*adopted);
+    co_return {};
+}
+
+io::Async<void> Indexer::catch_up_texts() {
+    while (true) {
+        auto indexing = lane_.run(&index_texts, std::ref(view_));
+        auto level = co_await indexing;
+        if (!level) co_return std::move(level).error().in("full text");
+        if (*level) co_return {};
+    }
+}
+
+// --- deletion
+
+io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
+                               flume::BeforeErasing before) {
+    auto draining = drained();
+    co_await draining;
+    std::vector<Side> sides;
+    for (const auto& side : sides_) sides.push_back(*side);
+    auto work = [](flume::Log& log, flume::CoreView& view, std::vector<Side> others,
+                   flume::Journal& note, std::vector<flume::Offset> entries,
+                   flume::BeforeErasing then) {
+        Outcome outcome{{}, {}, {}};
+        auto retract = [&](std::span<const flume::Entry> gone) {
+            for (Side& each : others) {
+                auto retracted = each.what.view->retract(gone);
+                outcome.then.push_back(each.what.fed(std::move(retracted), each.level));
+            }
+        };
+        outcome.done = flume::erase(log, view, note, std::move(entries), std::move(then), retract);
+        outcome.indexed = view.covered().upto;
+        return outcome;
+    };
+    auto erasing = lane_.run(work, std::ref(log_), std::ref(view_), std::move(sides),
+                             std::ref(journal), std::move(offsets), std::move(before));
+    Outcome outcome = co_await erasing;
+    for (const auto& then : outcome.then) {
+        if (then) then();
+    }
+    covers(outcome.indexed);
+    co_return std::move(outcome.done);
+}
+
+/// Nothing is on its way into the views; what could not be taken in is in the log.
+io::Task<void> Indexer::drained() {
+    while (!waiting_.empty() || !working_on_.empty()) {
+        hurry();
+        co_await moved_on_.wait();
+    }
+}
+
+// --- who waits
+
+void Indexer::hurry() {
+    hurried_ = true;
+    something_.set();
+}
+
+/// The index has moved, perhaps to the log's end.
+void Indexer::covers(std::optional<flume::Offset> upto) {
+    indexed_ = upto;
+    if (indexed_ >= stored_) behind_ = 0;
+    moved_on_.set();
+    moved_on_.reset();
+}
+
+std::optional<Sequence> Indexer::first_waiting(const FeedId& feed) const {
+    for (const Batches* batches : {&working_on_, &waiting_}) {
+        for (const auto& batch : *batches) {
+            for (const Record& record : batch->records) {
+                if (record.author == feed) return record.state.sequence;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+io::Task<void> Indexer::level() {
+    const auto wanted = taken_in_ + working_on_.size() + waiting_.size();
+    const auto failures = failures_;
+    while ((taken_in_ < wanted || failed_) && failures_ == failures) {
+        hurry();
+        co_await moved_on_.wait();
+    }
+}
+
+io::Async<void> Indexer::works() {
+    if (!failed_) co_return {};
+    auto trying = level();
+    co_await trying;
+    if (failed_) co_return *failed_;
+    co_return {};
+}
+
+io::Async<void> Indexer::until_covered(flume::Offset upto) {
+    while (indexed_ < upto) {
+        hurry();
+        co_await moved_on_.wait();
+    }
+    co_return {};
+}
+
+io::Async<void> Indexer::synchronized(flume::Offset upto, std::uint64_t timeout_ms) {
+    auto there = log_.get(upto);
+    if (!there) co_return std::move(there).error();
+    auto covered = until_covered(upto);
+    auto waiting = io::timeout(loop_, timeout_ms, std::move(covered));
+    co_return co_await waiting;
+}
+
+io::Task<void> Indexer::room() {
+    while (behind_ > limits::index_lag_records_max) co_await moved_on_.wait();
+}
+
+}  // namespace sbot::app
