@@ -12,6 +12,7 @@ namespace {
 // Answers nobody reads: past this the peer's requests are not read any more.
 constexpr std::size_t unsent_bytes_max = 4 << 20;
 // Paths are one or two words; a longer one is somebody's joke and gets a short answer.
+constexpr std::size_t packets_per_turn = 16;
 constexpr std::size_t path_parts_max = 8;
 constexpr std::size_t path_bytes_max = 200;
 constexpr std::uint64_t goodbye_wait_ms = 2000;
@@ -161,7 +162,9 @@ void Session::say_goodbye() {
 /// Ends with success at the peer's goodbye.
 io::Async<void> Session::read_loop() {
     io::ReadRoom room;
-    while (!broken_) {
+    for (std::size_t packets = 1; !broken_; ++packets) {
+        // Others have their turn, and what was begun for a few goes on while the next are read.
+        if (packets % packets_per_turn == 0) co_await loop_.yield();
         Packet packet;
         auto state = decoder_.next(packet);
         if (!state) co_return std::move(state).error();
