@@ -112,11 +112,15 @@ inline constexpr std::size_t core_view_types_cached_max = 10000;
 /// Names whose ids the writer remembers (32 bytes each at worst): what is linked to is mostly
 /// young.
 inline constexpr std::size_t core_names_remembered_max = 200000;
-/// A core database being built: pages kept (512 MB were slower than 16), what is read of the log at
-/// a time, and how many such loads there are between the two threads.
-inline constexpr std::size_t core_builder_cache_bytes = std::size_t{16} << 20;
-inline constexpr std::size_t core_builder_block_bytes = std::size_t{1} << 20;
+/// A core database being built: what is read of the log at a time, how many such loads there are
+/// between the two threads, what is sorted in memory of each of the eleven indexes, and the pages
+/// that SQLite keeps of the little that it writes.
+inline constexpr std::size_t core_builder_block_bytes = std::size_t{128} << 10;
 inline constexpr std::size_t core_builder_loads = 4;
+inline constexpr std::size_t core_loader_run_bytes = std::size_t{2} << 20;
+inline constexpr std::size_t core_builder_cache_bytes = std::size_t{4} << 20;
+/// A name of a message, feed, blob or channel: of a channel, 30 UTF-16 units of up to three bytes.
+inline constexpr std::size_t name_bytes_max = 91;
 /// A log with more bytes than this beyond an empty index is worth a full build.
 inline constexpr std::size_t core_build_bytes_min = std::size_t{8} << 20;
 /// Entries of one transaction where nobody waits: with 250, four times the work of 5,000.

@@ -7,8 +7,7 @@
 
 #include "base/files.h"
 #include "base/limits.h"
-#include "flume/core_schema.h"
-#include "flume/core_tables.h"
+#include "flume/core_loader.h"
 
 namespace sbot::flume {
 namespace {
@@ -98,12 +97,8 @@ void CoreBuilder::Line::parse(const Log& log, RowMaker& maker) {
     set([&] { damage = (*cursor)->damage(); });
 }
 
-Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, sqlite::Database& database) {
-    const auto secret = RowMaker::Secret::random();
-    auto tables = CoreTables::open(database, CoreTables::Names::all_known, secret);
-    if (!tables) return std::move(tables).error();
+Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, CoreLoader& loader, RowMaker& maker) {
     Line line;
-    RowMaker maker(options_.unbox, secret);
     std::jthread parser([&] {
         line.parse(log, maker);
         line.set([&] { line.ended = true; });
@@ -113,8 +108,7 @@ Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, sqlite::Database& d
     Result<void> done;
     while (auto load = line.take(line.full)) {
         if (stopped_) done = error(Errc::cancelled, "core view: building was stopped");
-        if (done) done = (*tables)->insert(load->rows, CoreTables::Texts::later);
-        if (done) done = (*tables)->write_states();
+        if (done) done = loader.add(load->rows);
         if (!done) break;
         built.covered.upto = load->covered.upto;
         built.covered.key = load->covered.key;
@@ -124,9 +118,9 @@ Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, sqlite::Database& d
     line.set([&] { line.hung_up = true; });
     parser.join();
     if (done && line.failed) done = *line.failed;
-    if (done) done = (*tables)->write_progress(built.covered);
+    if (done) done = loader.finish(built.covered);
     if (!done) return std::move(done).error();
-    built.count = (*tables)->count();
+    built.count = loader.count();
     built.damage = line.damage;
     return built;
 }
@@ -136,20 +130,12 @@ Result<CoreBuilder::Built> CoreBuilder::build(const Log& log) {
     for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
         if (auto ok = files.remove(options_.path + suffix); !ok) return std::move(ok).error();
     }
-    auto database =
-        sqlite::Database::open_unjournalled(options_.path, limits::core_builder_cache_bytes);
-    if (!database) return std::move(database).error();
-    if (auto ok = database->run("BEGIN"); !ok) return std::move(ok).error();
-    std::vector<FeedState> kept;
-    if (options_.kept) kept = options_.kept();
-    if (auto ok = CoreTables::create(*database, log.generation(), kept); !ok) {
-        return std::move(ok).error();
-    }
-    auto built = fill(log, *database);
-    if (!built) return built;
-    if (auto ok = CoreTables::make_indexes(*database); !ok) return std::move(ok).error();
-    if (auto ok = database->run("COMMIT"); !ok) return std::move(ok).error();
-    return built;
+    CoreLoader::Options how{options_.path, RowMaker::Secret::random(), log.generation(), {}};
+    if (options_.kept) how.kept = options_.kept();
+    RowMaker maker(options_.unbox, how.secret);
+    auto loader = CoreLoader::make(std::move(how));
+    if (!loader) return std::move(loader).error();
+    return fill(log, **loader, maker);
 }
 
 }  // namespace sbot::flume

@@ -10,6 +10,8 @@
 
 namespace sbot::flume {
 
+class CoreLoader;
+
 /// Makes a whole core database from a log, into a file of its own: some ten times as fast as the
 /// view, which has to leave a good file behind after every step. One thread reads and parses, one
 /// writes; nothing is journalled, ids come from memory, indexes are made last.
@@ -40,7 +42,7 @@ class CoreBuilder {
  private:
     struct Line;
 
-    Result<Built> fill(const Log& log, sqlite::Database& database);
+    Result<Built> fill(const Log& log, CoreLoader& loader, RowMaker& maker);
 
     Options options_;
     std::atomic<bool> stopped_ = false;

@@ -7,9 +7,9 @@
 /// What is in core.sqlite; docs/schema.md tells its readers. For the core's own sources alone.
 namespace sbot::flume {
 
-inline constexpr int core_version = 3;
+inline constexpr int core_version = 4;
 
-/// Tables of version 3. Ids are small integers, given in the order in which names are met; the
+/// Tables of version 4. Ids are small integers, given in the order in which names are met; the
 /// names themselves stand in `names` once. What an author is called stands in `authors` again,
 /// because the JavaScript sorts by it. Times are doubles. The content has a table of its own: what
 /// is asked for most then fits in memory.
@@ -99,7 +99,12 @@ inline constexpr const char* core_sql_views =
     "CREATE VIEW post_text AS SELECT offset AS rowid,json_extract(json,'$.text') AS text"
     "  FROM contents;"
     "CREATE VIRTUAL TABLE texts USING fts5(text,content='post_text',content_rowid='rowid',"
-    "  tokenize=\"unicode61 remove_diacritics 2\");";
+    "  tokenize=\"unicode61 remove_diacritics 2\");"
+    // Each transaction leaves a segment behind. As SQLite sets it, four of a size are merged, which
+    // doubles the work of a full build; a question is answered from some fifty just as well. And
+    // never all of them at once, while somebody waits.
+    "INSERT INTO texts(texts,rank) VALUES('automerge',32);"
+    "INSERT INTO texts(texts,rank) VALUES('crisismerge',1999);";
 
 /// From the columns key, sequence, claimed, offset.
 inline FeedState state_of(const FeedId& feed, const sqlite::Statement& row, int column) {

@@ -6,47 +6,9 @@
 namespace sbot::flume {
 namespace {
 
-constexpr std::size_t slots_at_first = 1 << 12;
-
 std::int64_t number(Offset offset) { return static_cast<std::int64_t>(offset); }
 
 }  // namespace
-
-// --- ids in memory
-
-void IdTable::clear() {
-    slots_.assign(slots_at_first, {});
-    used_ = 0;
-}
-
-IdTable::Slot& IdTable::slot(const NameHash& hash) {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash.place & mask;
-    while (slots_[at].id != 0 &&
-           (slots_[at].place != hash.place || slots_[at].check != hash.check)) {
-        at = (at + 1) & mask;
-    }
-    return slots_[at];
-}
-
-std::uint32_t& IdTable::find(const NameHash& hash) {
-    if (used_ + used_ / 3 >= slots_.size()) grow();
-    Slot& found = slot(hash);
-    if (found.id == 0) {
-        found.place = hash.place;
-        found.check = hash.check;
-        ++used_;
-    }
-    return found.id;
-}
-
-void IdTable::grow() {
-    std::vector<Slot> old(slots_.size() * 2);
-    old.swap(slots_);
-    for (const Slot& each : old) {
-        if (each.id != 0) slot({each.place, each.check}) = each;
-    }
-}
 
 // --- statements
 
@@ -54,7 +16,7 @@ struct CoreTables::Statements {
     sqlite::Statement insert_message, insert_content, insert_link, insert_contact;
     sqlite::Statement delete_message, delete_content, delete_links, delete_contact;
     sqlite::Statement note_unreadable, forget_unreadable;
-    sqlite::Statement find_name, insert_name, insert_name_at;
+    sqlite::Statement find_name, insert_name;
     sqlite::Statement find_author, insert_author, write_state;
     sqlite::Statement find_type, insert_type, find_rel, insert_rel;
     sqlite::Statement write_progress, insert_text, delete_text;
@@ -80,7 +42,6 @@ Result<void> CoreTables::Statements::prepare(sqlite::Database& database) {
         {&forget_unreadable, "DELETE FROM unreadable WHERE offset=?"},
         {&find_name, "SELECT id FROM names WHERE name=?"},
         {&insert_name, "INSERT INTO names(name) VALUES(?)"},
-        {&insert_name_at, "INSERT INTO names(name,id) VALUES(?,?)"},
         {&find_author, "SELECT id,key,sequence,claimed,offset FROM authors WHERE name=?"},
         {&insert_author, "INSERT INTO authors(name,id) VALUES(?,?)"},
         {&write_state, "UPDATE authors SET key=?,sequence=?,claimed=?,offset=? WHERE id=?"},
@@ -142,31 +103,17 @@ Result<void> CoreTables::make_indexes(sqlite::Database& database) {
     return {};
 }
 
-CoreTables::CoreTables(sqlite::Database& database, Names names, RowMaker::Secret secret)
-    : database_(database),
-      names_(names),
-      hasher_({}, secret),
-      statements_(std::make_unique<Statements>()) {}
+CoreTables::CoreTables(sqlite::Database& database)
+    : database_(database), statements_(std::make_unique<Statements>()) {}
 CoreTables::~CoreTables() = default;
 
-Result<std::unique_ptr<CoreTables>> CoreTables::open(sqlite::Database& database, Names names,
-                                                     RowMaker::Secret secret) {
-    std::unique_ptr<CoreTables> tables(new CoreTables(database, names, secret));
+Result<std::unique_ptr<CoreTables>> CoreTables::open(sqlite::Database& database) {
+    std::unique_ptr<CoreTables> tables(new CoreTables(database));
     if (auto ok = tables->statements_->prepare(database); !ok) return std::move(ok).error();
     auto ahead = database.number("SELECT count(*) FROM texts_ahead");
     if (!ahead) return std::move(ahead).error();
     tables->texts_ahead_ = *ahead;
-    if (names == Names::looked_up) return tables;
-    auto row = database.prepare("SELECT id,name FROM names");
-    if (!row) return std::move(row).error();
-    for (;;) {
-        auto more = row->step();
-        if (!more) return std::move(more).error();
-        if (!*more) return tables;
-        tables->last_id_ = std::max(tables->last_id_, row->integer(0));
-        tables->ids_.find(tables->hasher_.hash(row->text(1))) =
-            static_cast<std::uint32_t>(row->integer(0));
-    }
+    return tables;
 }
 
 Result<Coverage> CoreTables::read_progress() {
@@ -271,13 +218,9 @@ Result<void> CoreTables::insert_details(const RowBatch& batch, const MessageRows
     return row.bind(4, static_cast<std::int64_t>(rows.contact->state)).run();
 }
 
-/// The higher sequence counts, of equal ones the later entry: whatever the order of arrival.
 void CoreTables::move_on(Feed& feed, const MessageRows& rows) {
-    if (std::pair(rows.sequence, rows.offset) <=
-        std::pair(feed.state.sequence, feed.state.offset)) {
-        return;
-    }
-    feed.state = {rows.feed, rows.id, rows.sequence, rows.claimed, rows.offset};
+    if (!moves_on(feed.state, rows)) return;
+    feed.state = state_after(rows);
     if (!feed.changed) changed_feeds_.push_back(&feed);
     feed.changed = true;
 }
@@ -304,9 +247,7 @@ Result<CoreTables::Feed*> CoreTables::feed(const MessageRows& rows) {
 }
 
 Result<std::int64_t> CoreTables::id_of(const Name& name) {
-    if (names_ == Names::looked_up && ids_.size() >= limits::core_names_remembered_max) {
-        ids_.clear();
-    }
+    if (ids_.size() >= limits::core_names_remembered_max) ids_.clear();
     std::uint32_t& id = ids_.find(name.hash);
     if (id != 0) return static_cast<std::int64_t>(id);
     auto found = insert_name(name.text);
@@ -319,11 +260,6 @@ Result<std::int64_t> CoreTables::id_of(const Name& name) {
 
 /// The id of a name that is not remembered.
 Result<std::int64_t> CoreTables::insert_name(std::string_view name) {
-    if (names_ == Names::all_known) {
-        auto made = statements_->insert_name_at.bind(1, name).bind(2, ++last_id_).run();
-        if (!made) return std::move(made).error();
-        return last_id_;
-    }
     auto& find = statements_->find_name;
     sqlite::Rewind rewind(find);
     auto row = find.bind(1, name).step();

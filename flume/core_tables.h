@@ -8,51 +8,32 @@
 #include <vector>
 
 #include "flume/core_view.h"
+#include "flume/id_table.h"
 #include "flume/message_rows.h"
 #include "flume/sqlite.h"
 
 namespace sbot::flume {
 
-/// Ids by the hash of names, 16 bytes each: an open hash table that doubles when it is three
-/// quarters full.
-class IdTable {
- public:
-    IdTable() { clear(); }
-    /// Where the id of this name stands, 0 for a new one; valid until the next call.
-    std::uint32_t& find(const NameHash& hash);
-    std::size_t size() const { return used_; }
-    void clear();
-
- private:
-    struct Slot {
-        std::uint64_t place;
-        std::uint32_t check;
-        std::uint32_t id;
-    };
-    void grow();
-    Slot& slot(const NameHash& hash);
-
-    std::vector<Slot> slots_;
-    std::size_t used_ = 0;
-};
+/// Whether a message moves its feed on. The higher sequence counts, of equal ones the later entry:
+/// whatever the order of arrival.
+inline bool moves_on(const FeedState& state, const MessageRows& rows) {
+    return std::pair(rows.sequence, rows.offset) > std::pair(state.sequence, state.offset);
+}
+inline FeedState state_after(const MessageRows& rows) {
+    return {rows.feed, rows.id, rows.sequence, rows.claimed, rows.offset};
+}
 
 /// Writes the core database's rows through prepared statements; transactions are the caller's. One
 /// thread at a time.
 class CoreTables {
  public:
-    enum class Names : std::uint8_t {
-        looked_up,  ///< what is not remembered is asked for
-        all_known,  ///< every name of this database has come through here: nothing is asked for
-    };
-
     /// For an empty database: tables, views, first rows. Indexes are `make_indexes`'s.
     static Result<void> create(sqlite::Database& database, std::uint64_t generation,
                                const std::vector<FeedState>& kept);
     static Result<void> make_indexes(sqlite::Database& database);
 
     /// The database outlives the tables.
-    static Result<std::unique_ptr<CoreTables>> open(sqlite::Database& database, Names names,
-                                                    RowMaker::Secret secret);
+    static Result<std::unique_ptr<CoreTables>> open(sqlite::Database& database);
     ~CoreTables();
 
     CoreTables(const CoreTables&) = delete;
@@ -99,7 +80,7 @@ class CoreTables {
     struct Statements;
     using Words = std::unordered_map<std::string, std::int64_t>;
 
-    CoreTables(sqlite::Database& database, Names names, RowMaker::Secret secret);
+    explicit CoreTables(sqlite::Database& database);
 
     Result<void> insert(const RowBatch& batch, const MessageRows& rows, Texts texts);
     Result<bool> insert_message(const MessageRows& rows, std::int64_t author);
@@ -116,11 +97,8 @@ class CoreTables {
     Result<bool> is_ahead(Offset at);
 
     sqlite::Database& database_;
-    Names names_;
-    RowMaker hasher_;
     std::unique_ptr<Statements> statements_;
-    std::int64_t count_ = 0;    // messages, including the open transaction's
-    std::int64_t last_id_ = 0;  // all_known only
+    std::int64_t count_ = 0;  // messages, including the open transaction's
     std::optional<Offset> texts_upto_;
     std::int64_t texts_ahead_ = 0;  // single ones beyond; not fewer than there are
     IdTable ids_;

@@ -8,9 +8,7 @@
 namespace sbot::flume {
 
 CoreView::CoreView(Options options)
-    : options_(std::move(options)),
-      secret_(RowMaker::Secret::random()),
-      maker_(options_.unbox, secret_) {}
+    : options_(std::move(options)), maker_(options_.unbox, RowMaker::Secret::random()) {}
 CoreView::~CoreView() = default;
 
 int CoreView::version() const { return core_version; }
@@ -49,7 +47,7 @@ Result<void> CoreView::start() {
 }
 
 Result<void> CoreView::prepare() {
-    auto tables = CoreTables::open(*database_, CoreTables::Names::looked_up, secret_);
+    auto tables = CoreTables::open(*database_);
     if (!tables) return std::move(tables).error();
     tables_ = std::move(*tables);
     auto covered = tables_->read_progress();

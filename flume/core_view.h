@@ -89,7 +89,6 @@ class CoreView final : public View {
     Result<void> finish_built(const Log& log);
 
     Options options_;
-    RowMaker::Secret secret_;
     RowMaker maker_;
     std::optional<sqlite::Database> database_;
     std::unique_ptr<CoreTables> tables_;

@@ -62,6 +62,13 @@ bool is_shallow(std::string_view json) {
     return deepest <= limits::sqlite_json_depth_max;
 }
 
+/// Patchwork keeps a map from messages to feeds under `reply`: each of its names would be a path of
+/// its own.
+bool is_id(std::string_view name) {
+    return !name.empty() && (name[0] == '%' || name[0] == '@' || name[0] == '&') &&
+           message::is_link(name);
+}
+
 /// What ssb-friends makes of a message with a `contact`; it does not look at the type.
 std::optional<int> contact_state(json::Value content) {
     if (!content.is_object() || !message::is_feed(content["contact"].string())) return std::nullopt;
@@ -83,7 +90,7 @@ std::optional<std::string> link_name(std::string_view text, bool channel) {
     std::string copy;
     if (channel || (text[0] == '#' && is_channel(text))) {
         auto normal = message::normalize_channel(text);
-        if (!normal) return std::nullopt;
+        if (!normal || normal->size() >= limits::name_bytes_max) return std::nullopt;
         return "#" + std::string(well_formed(*normal, copy));
     }
     if (text[0] != '@' && text[0] != '%' && text[0] != '&') return std::nullopt;
@@ -235,7 +242,8 @@ struct RowMaker::Walk {
             json::Member member = *level.member;
             ++level.member;
             const bool is_last_of_object = levels.size() > 1 && member.name == "link";
-            if (!is_last_of_object && path.size() <= limits::link_rel_bytes_max) {
+            if (!is_last_of_object && !is_id(member.name) &&
+                path.size() <= limits::link_rel_bytes_max) {
                 if (!path.empty()) path += '.';
                 path += member.name;
             }

@@ -47,7 +47,7 @@ struct Name {
 
 /// A link of the content, at any depth.
 struct MessageLink {
-    std::string_view rel;  ///< the members on the way to it, without lists and a final `link`
+    std::string_view rel;  ///< the members on the way to it, without lists, ids and a final `link`
     Name dest;
     std::optional<double> value = {};  ///< of a vote
 };

@@ -221,7 +221,15 @@ Statement::Kind Statement::kind(int column) const {
 }
 
 Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
-    if (auto ok = database.run("BEGIN IMMEDIATE"); !ok) return std::move(ok).error();
+    const std::pair<std::optional<Statement>*, std::string_view> needed[] = {
+        {&database.begin_, "BEGIN IMMEDIATE"}, {&database.commit_, "COMMIT"}};
+    for (auto& [statement, sql] : needed) {
+        if (*statement) continue;
+        auto made = database.prepare(sql);
+        if (!made) return std::move(made).error();
+        *statement = std::move(*made);
+    }
+    if (auto ok = database.begin_->run(); !ok) return std::move(ok).error();
     return std::unique_ptr<Transaction>(new Transaction(database));
 }
 
@@ -233,7 +241,7 @@ Transaction::~Transaction() {
 }
 
 Result<void> Transaction::commit() {
-    auto done = database_.run("COMMIT");
+    auto done = database_.commit_->run();
     if (done) open_ = false;
     return done;
 }

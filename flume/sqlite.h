@@ -20,47 +20,6 @@ struct sqlite3_stmt;
 /// which is a mistake of ours.
 namespace sbot::flume::sqlite {
 
-class Statement;
-
-/// One connection. Used by one thread at a time; several connections to one file may be.
-class Database {
- public:
-    struct Options {
-        bool read_only = false;
-        std::size_t cache_bytes = std::size_t{32} << 20;
-    };
-
-    /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
-    /// log, synced at checkpoints: a power cut loses the newest transactions, never half of one.
-    static Result<Database> open(const std::string& path, Options options);
-    /// For a file that is made in one go by one connection, and is of no use before that is done:
-    /// no journal, no sync. Makes it (mode 0600).
-    static Result<Database> open_unjournalled(const std::string& path, std::size_t cache_bytes);
-    /// A private one for the time being: in memory, and in a nameless file beyond `cache_bytes`.
-    static Result<Database> open_temporary(std::size_t cache_bytes);
-
-    /// Statements that give no rows, separated by semicolons.
-    Result<void> run(const char* sql);
-    /// A statement must not outlive its database.
-    Result<Statement> prepare(std::string_view sql);
-    /// One number from one row; 0 if there is none.
-    Result<std::int64_t> number(std::string_view sql);
-
-    /// Rows changed by the last statement; the row id of the last insertion.
-    std::int64_t changes() const;
-    std::int64_t inserted() const;
-
-    /// Empties the file whatever is in it, damaged or not. No other connection may be at work in it
-    /// just then.
-    Result<void> reset();
-
- private:
-    struct Close {
-        void operator()(sqlite3* db) const;
-    };
-    std::unique_ptr<sqlite3, Close> db_;
-};
-
 /// A prepared statement. Parameters count from 1, columns from 0. What is bound as text or bytes is
 /// borrowed until `reset` or `run`.
 class Statement {
@@ -101,6 +60,48 @@ class Statement {
         void operator()(sqlite3_stmt* statement) const;
     };
     std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// One connection. Used by one thread at a time; several connections to one file may be.
+class Database {
+ public:
+    struct Options {
+        bool read_only = false;
+        std::size_t cache_bytes = std::size_t{32} << 20;
+    };
+
+    /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
+    /// log, synced at checkpoints: a power cut loses the newest transactions, never half of one.
+    static Result<Database> open(const std::string& path, Options options);
+    /// For a file that is made in one go by one connection, and is of no use before that is done:
+    /// no journal, no sync. Makes it (mode 0600).
+    static Result<Database> open_unjournalled(const std::string& path, std::size_t cache_bytes);
+    /// A private one for the time being: in memory, and in a nameless file beyond `cache_bytes`.
+    static Result<Database> open_temporary(std::size_t cache_bytes);
+
+    /// Statements that give no rows, separated by semicolons.
+    Result<void> run(const char* sql);
+    /// A statement must not outlive its database.
+    Result<Statement> prepare(std::string_view sql);
+    /// One number from one row; 0 if there is none.
+    Result<std::int64_t> number(std::string_view sql);
+
+    /// Rows changed by the last statement; the row id of the last insertion.
+    std::int64_t changes() const;
+    std::int64_t inserted() const;
+
+    /// Empties the file whatever is in it, damaged or not. No other connection may be at work in it
+    /// just then.
+    Result<void> reset();
+
+ private:
+    friend class Transaction;
+    struct Close {
+        void operator()(sqlite3* db) const;
+    };
+    std::unique_ptr<sqlite3, Close> db_;
+    // What each transaction needs, compiled once.
+    std::optional<Statement> begin_, commit_;
 };
 
 /// Resets a statement when a function leaves in the middle of its rows.

@@ -158,6 +158,9 @@ class Author {
                      R"([{"type":"post"},")" + feed() + "\"]",
                      R"({"a.b":{"link":{"link":")" + feed() + "\"}}}",
                      R"({"\ud800":")" + feed() + "\"}",
+                     R"({"type":"post","reply":{")" + message() + R"(":")" + feed() + R"(",")" +
+                         message() + R"(":[{"link":")" + feed() + R"("}]},")" + blob() + R"(":")" +
+                         feed() + "\"}",
                      R"({")" + std::string(300, 'k') + R"(":")" + feed() + "\"}",
                      R"({"type":")" + std::string(5000, 'y') + "\"}",
                      R"({"type":"post","text":"deep","x":)" + std::string(600, '[') + "\"" +
@@ -308,6 +311,10 @@ struct Trial {
         while (!whole->catch_up_texts(1000).value()) {
         }
         whole.reset();
+        auto database = std::move(sqlite::Database::open(how.path, {.read_only = true}).value());
+        auto sound = std::move(database.prepare("PRAGMA integrity_check").value());
+        EXPECT_TRUE(sound.step().value());
+        EXPECT_EQ(sound.text(0), "ok");
         return rows_of(how.path);
     }
 };

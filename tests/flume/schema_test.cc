@@ -77,5 +77,28 @@ TEST(Schema, answers_each_query_of_its_page) {
     }
 }
 
+TEST(Schema, names_the_path_of_a_link_without_ids) {
+    test::TemporaryFolder folder;
+    auto view = std::move(CoreView::open({folder.path("core.sqlite"), {}, {}}).value());
+    const std::string me = FeedId().text(), root = MessageId().text();
+    const std::string text =
+        message(1, 1,
+                R"({"type":"post","reply":{")" + root + R"(":")" + me + R"("},"a":{"link":")" +
+                    root + R"("},"mentions":[{"link":")" + me + R"("}]})");
+    const Entry entry[] = {{0, base::bytes_of(text)}};
+    ASSERT_TRUE(view->apply(entry, Place::next));
+    auto reader =
+        std::move(sqlite::Database::open(folder.path("core.sqlite"), {.read_only = true}).value());
+    auto row = std::move(reader.prepare("SELECT rel,dest FROM link ORDER BY rel").value());
+    const std::pair<std::string, std::string> wanted[] = {
+        {"a", root}, {"mentions", me}, {"reply", me}};
+    for (const auto& [rel, dest] : wanted) {
+        ASSERT_TRUE(row.step().value());
+        EXPECT_EQ(row.text(0), rel);
+        EXPECT_EQ(row.text(1), dest);
+    }
+    EXPECT_FALSE(row.step().value());
+}
+
 }  // namespace
 }  // namespace sbot::flume
