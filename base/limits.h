@@ -138,6 +138,8 @@ inline constexpr std::size_t view_page_rows_max = 1000;
 inline constexpr std::size_t read_keys_max = 512;
 /// `flume/kept.json`, 180 bytes a feed.
 inline constexpr std::size_t kept_states_bytes_max = std::size_t{64} << 20;
+/// `flume/last.json` of the JavaScript server, 180 bytes a feed.
+inline constexpr std::size_t js_last_bytes_max = std::size_t{64} << 20;
 /// Links being sorted for one call; beyond, SQLite uses a temporary file.
 inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
 
@@ -176,6 +178,8 @@ inline constexpr std::size_t blob_part_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t blobs_asked_max = 256;
 /// Blobs just stored that live lists have yet to tell; one that falls further behind ends.
 inline constexpr std::size_t blob_news_max = 4096;
+/// Answers to what a peer wants that wait until it reads them, each of at most `blobs_asked_max`.
+inline constexpr std::size_t blob_answers_max = 64;
 
 // --- replication
 /// Feeds that EBT knows, wanted or only heard of: a peer can make up names without end.
@@ -199,11 +203,12 @@ inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 inline constexpr std::size_t index_lag_records_max = 5000;
 /// Records that one job of the index's lane takes in: some 10 ms.
 inline constexpr std::size_t index_job_records_max = 1000;
-/// The index rests this long between two jobs unless somebody reads, so that what comes one by one
-/// goes in together: a transaction of one message costs five times its share of a larger one. Less
-/// when something was written here, for those who read the file themselves.
-inline constexpr std::uint64_t index_rest_ms = 100;
-inline constexpr std::uint64_t index_rest_local_ms = 10;
+/// Unless somebody reads, the index rests ten times as long as its last job took, within these
+/// bounds, so that what comes one by one goes in together: a transaction of one message costs five
+/// times its share of a larger one. The least if something was written here, for those who read
+/// the file themselves.
+inline constexpr std::uint64_t index_rest_ms_min = 10;
+inline constexpr std::uint64_t index_rest_ms_max = 100;
 /// After an attempt that failed.
 inline constexpr std::uint64_t index_retry_ms = 1000;
 /// Accepted messages that wait for the writer, above which replication waits.

@@ -31,6 +31,7 @@ std::string text_of(const Head& head) {
     out.member("end", static_cast<double>(head.end));
     out.member("device", std::to_string(head.device)).member("inode", std::to_string(head.inode));
     if (head.unconfirmed) out.member("unconfirmed", true);
+    if (head.beyond > 0) out.member("beyond", static_cast<double>(head.beyond));
     if (head.sequence > 0) {
         out.member("sequence", static_cast<double>(head.sequence)).member("key", head.key.text());
         out.member("timestamp", head.claimed).member("offset", static_cast<double>(head.offset));
@@ -75,14 +76,16 @@ Result<bool> look_for_own(const Log& log, Offset from, const FeedId& own,
 Result<bool> bears_out(const Head& head, const Log& log, const Journal& journal) {
     if (head.end > log.end()) return false;
     if (head.sequence == 0) return true;
+    // One that was deleted has no place that is sure to be known.
+    auto deleted = journal.last_of_feeds().find(head.feed);
+    if (deleted != journal.last_of_feeds().end() && deleted->second.key == head.key) return true;
     auto data = log.get(head.offset);
     if (data) return key_of(*data) == head.key.text();
     if (!is_deleted(data.error())) {
         if (data.error().code != Errc::not_found) return std::move(data).error();
         return false;
     }
-    auto known = journal.last_of_feeds().find(head.feed);
-    return known != journal.last_of_feeds().end() && known->second.sequence >= head.sequence;
+    return deleted != journal.last_of_feeds().end() && deleted->second.sequence >= head.sequence;
 }
 
 }  // namespace
@@ -103,6 +106,7 @@ std::optional<Head> read_head(base::Files& files, const std::string& log_path) {
     head.device = std::strtoull(std::string(root["device"].string()).c_str(), nullptr, 10);
     head.inode = std::strtoull(std::string(root["inode"].string()).c_str(), nullptr, 10);
     head.unconfirmed = root["unconfirmed"].is_true();
+    head.beyond = whole(root["beyond"]);
     head.sequence = whole(root["sequence"]);
     if (head.sequence == 0) return head;
     auto key = MessageId::parse(root["key"].string());
@@ -121,6 +125,7 @@ Result<Beginning> HeadFile::begin(base::Files& files, const std::string& log_pat
     std::optional<FeedState> state;
     Offset from = 0;
     if (head) {
+        beginning.beyond = head->beyond;
         auto info = files.info(log_path);
         if (!info) return std::move(info).error();
         auto fits = bears_out(*head, log, journal);
@@ -166,6 +171,7 @@ HeadFile::HeadFile(base::Files& files, const std::string& log_path, const FeedId
     : files_(files), log_path_(log_path), known_(beginning.known) {
     written_.feed = own;
     written_.unconfirmed = beginning.copied_or_restored;
+    written_.beyond = beginning.beyond;
     if (beginning.own) take(*beginning.own, written_);
 }
 
@@ -183,11 +189,21 @@ Result<void> HeadFile::note(const std::optional<FeedState>& own, Offset end) {
     head.end = end;
     if (own) {
         take(*own, head);
-        head.unconfirmed = false;
+        if (head.sequence >= head.beyond) head.beyond = 0;
     }
     bool news = !file_ || own || end < written_.end ||
                 end - written_.end > limits::head_behind_bytes_max / 4;
     if (!news) return {};
+    return write(std::move(head));
+}
+
+Result<void> HeadFile::saw_beyond(Sequence sequence) {
+    Head head = written_;
+    head.beyond = std::max(head.beyond, sequence);
+    if (!known_) {
+        written_ = head;
+        return {};
+    }
     return write(std::move(head));
 }
 

@@ -22,6 +22,7 @@ struct Head {
     Offset end = 0;     ///< all of the log before this was looked at for messages of ours
     std::uint64_t device = 0, inode = 0;  ///< of the log file
     bool unconfirmed = false;  ///< the folder was found copied or restored, and nobody asked since
+    Sequence beyond = 0;       ///< a signed message of ours that was seen and is not in the log
 
     bool operator==(const Head&) const = default;
 };
@@ -35,6 +36,8 @@ struct Beginning {
     /// newer messages of ours elsewhere; ask peers before publishing. `why` tells it a person.
     bool copied_or_restored = false;
     std::string why;
+    /// A signed message of ours that somebody showed and that the log lacks: see `Head::beyond`.
+    Sequence beyond = 0;
     /// The log has lost its end, or is another one, since the head was written: what was known of
     /// it by offsets from here on is void.
     std::optional<Offset> void_from;
@@ -56,8 +59,10 @@ class HeadFile {
     Result<void> learn(const std::optional<FeedState>& own, Offset end);
     /// The log is on the disk up to `end`, with `own` as our last message if that is a new one.
     /// Writes where that is news enough: always for a message of ours, else now and then. One small
-    /// write, not synced. A message of ours confirms the folder.
+    /// write, not synced.
     Result<void> note(const std::optional<FeedState>& own, Offset end);
+    /// Somebody showed a signed message of ours that is not in the log: remembered until it is.
+    Result<void> saw_beyond(Sequence sequence);
     /// Peers were asked: this folder is not taken for a copy or backup any more.
     Result<void> confirm();
 

@@ -44,7 +44,7 @@ Result<Decoder::State> Decoder::next(Packet& packet) {
     ByteView header = held.first(packet_header_bytes);
     if (std::all_of(header.begin(), header.end(), [](std::uint8_t b) { return b == 0; })) {
         ended_ = true;
-        buffer_ = {};
+        buffer_ = Bytes();  // (`= {}` would keep its memory)
         start_ = 0;
         return State::goodbye;
     }
@@ -66,7 +66,7 @@ Result<Decoder::State> Decoder::next(Packet& packet) {
     // A peer that falls silent now keeps no memory of ours.
     constexpr std::size_t kept_bytes_max = 2 << 10;
     if (start_ == buffer_.size() && buffer_.capacity() > kept_bytes_max) {
-        buffer_ = {};
+        buffer_ = Bytes();  // (`= {}` would keep its memory)
         start_ = 0;
     }
     return State::packet;

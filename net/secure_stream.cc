@@ -87,7 +87,8 @@ SecureStream::SecureStream(std::unique_ptr<io::ByteStream> inner, shs::Outcome o
 
 io::Async<std::size_t> SecureStream::read(MutableBytes into) {
     while (plain_at_ == plain_.size()) {
-        plain_ = {};  // a peer that falls silent now keeps no memory of ours
+        // A peer that falls silent now keeps no memory of ours (which `= {}` would not free).
+        plain_ = Bytes();
         plain_at_ = 0;
         if (reader_.state() == shs::BoxReader::State::ended) co_return std::size_t{0};
         if (failed_) co_return *failed_;

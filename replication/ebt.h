@@ -126,6 +126,7 @@ class Ebt {
         std::uint32_t asks = 0;                 // since the last message that was of use
         std::uint32_t useless = 0;              // messages in a row that led nowhere
         std::size_t unwanted = 0;               // feeds it mentioned that we do not want
+        std::set<std::uint32_t> insisted;       // rows, see `insist`
     };
 
     struct SaltedHash {
@@ -161,6 +162,7 @@ class Ebt {
     void ask(FeedRow& row, Slot slot);
     void count_ask(Peer& peer) const;
     std::optional<Slot> replacement(FeedRow& row);
+    void insist(FeedRow& row, Slot slot);
 
     FeedId own_;
     std::uint64_t now_ms_ = 0;  // as told last

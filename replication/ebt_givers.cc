@@ -136,7 +136,9 @@ std::optional<Slot> Ebt::replacement(FeedRow& row) {
         if (!next_giver(row, slot)) {
             // Nobody else: what it left out is asked for again.
             bool long_ago = row.moved_s + ask_again_s < now_ms_ / 1000;
-            if (row.hole && long_ago && can_give(row, slot)) return slot;
+            if (!long_ago || !can_give(row, slot)) continue;
+            if (row.hole) return slot;
+            insist(row, slot);
             continue;
         }
         tell(row, slot, its, false);
@@ -147,6 +149,18 @@ std::optional<Slot> Ebt::replacement(FeedRow& row) {
     bool orphaned = !anybody && std::exchange(row.orphaned, !anybody);
     if (!orphaned) return std::nullopt;
     return can_give(row, order_.front()) ? order_.front() : next_giver(row, order_.front());
+}
+
+/// The only one that has more was asked and sends nothing at all. An epidemic-broadcast-trees 7.0
+/// that believes from an earlier time that we have it goes by the higher number until it is told
+/// "not with me"; asked anew (at the next tick) it takes us at our word.
+void Ebt::insist(FeedRow& row, Slot slot) {
+    Peer& whom = peer(slot);
+    Relation its = row.get(slot);
+    bool mute = !whom.heard_ms || *whom.heard_ms + silent_ms < now_ms_;
+    if (!mute || its.tx || !whom.insisted.insert(row.number).second) return;
+    decline(row, slot, its);
+    row.put(slot, its);
 }
 
 // --- looks from outside

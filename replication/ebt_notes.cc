@@ -1,5 +1,8 @@
 #include "replication/ebt_notes.h"
 
+#include <algorithm>
+#include <array>
+
 #include <cmath>
 
 namespace sbot::replication {
@@ -59,6 +62,16 @@ std::string notes_text(std::span<const FeedNote> notes) {
     for (const FeedNote& each : notes) out.member(each.feed.text(), encode(each.note));
     out.end_object();
     return std::move(out).text();
+}
+
+std::vector<FeedNote> nearer_first(std::vector<FeedNote> notes, const Rank& rank) {
+    std::array<std::vector<FeedNote>, ranks> by_rank;
+    for (const FeedNote& note : notes) {
+        by_rank[std::min(rank(note.feed), ranks - 1)].push_back(note);
+    }
+    notes.clear();
+    for (const auto& some : by_rank) notes.insert(notes.end(), some.begin(), some.end());
+    return notes;
 }
 
 }  // namespace sbot::replication

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "message/ids.h"
+#include "replication/rank.h"
 
 /// What crosses an `ebt.replicate` stream: messages, and notes about feeds. Protocol source:
 /// epidemic-broadcast-trees 7.0 and 9.0, version 3 (replication/README.md).
@@ -47,6 +48,10 @@ struct EbtItem {
 
 /// `text` is the body of an item; what is no JSON says nothing.
 EbtItem read_item(std::string_view text);
+
+/// A peer sends in the order in which it is asked: those of nearer feeds first, of equally near
+/// ones in the order given.
+std::vector<FeedNote> nearer_first(std::vector<FeedNote> notes, const Rank& rank);
 
 /// The body of an item, `{"@feed":n,…}`.
 std::string notes_text(std::span<const FeedNote> notes);

@@ -1,5 +1,6 @@
 #include "replication/incoming.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -11,10 +12,13 @@ namespace {
 constexpr std::size_t job_messages_max = 256;
 // One is checked while the next is put together; how many really run at once is the intake's.
 constexpr std::size_t worker_count = 2;
+// Every so many runs is one of the farthest feed that waits.
+constexpr std::size_t far_turn = 8;
 
 }  // namespace
 
-Incoming::Incoming(Intake& intake, OnEnd on_end) : intake_(intake), on_end_(std::move(on_end)) {
+Incoming::Incoming(Intake& intake, OnEnd on_end, Rank rank)
+    : intake_(intake), on_end_(std::move(on_end)), rank_(std::move(rank)) {
     for (std::size_t i = 0; i < worker_count; ++i) workers_.push_back(work());
 }
 
@@ -26,18 +30,36 @@ bool Incoming::is_full(const Share& share) const {
 void Incoming::add(const FeedId& feed, const FeedId& peer, Bytes message,
                    std::shared_ptr<Share> share) {
     Line& line = lines_[feed];
-    if (line.items.empty() && !line.busy) ready_.push_back(feed);
+    if (line.items.empty() && !line.busy) line_up(feed);
     ++share->messages;
     bytes_ += message.size();
     line.items.push_back({peer, std::move(message), std::move(share)});
     something_.set();
 }
 
-/// The messages of one peer at the head of the line that waits longest.
+bool Incoming::is_idle() const {
+    return std::all_of(ready_.begin(), ready_.end(), [](auto& each) { return each.empty(); });
+}
+
+void Incoming::line_up(const FeedId& feed) {
+    ready_[std::min(rank_(feed), ranks - 1)].push_back(feed);
+}
+
+/// The nearest, of those the one that waits longest; now and then the farthest, so that they come
+/// to an end beside a near one that never does.
+FeedId Incoming::next_feed() {
+    auto has_some = [](const auto& each) { return !each.empty(); };
+    auto* line = &*std::find_if(ready_.begin(), ready_.end(), has_some);
+    if (++turn_ % far_turn == 0) line = &*std::find_if(ready_.rbegin(), ready_.rend(), has_some);
+    FeedId feed = line->front();
+    line->pop_front();
+    return feed;
+}
+
+/// The messages of one peer at the head of the next feed's line.
 FeedRun Incoming::next_run(std::size_t messages_max, std::vector<Origin>& origins) {
     FeedRun run;
-    run.feed = ready_.front();
-    ready_.pop_front();
+    run.feed = next_feed();
     Line& line = lines_[run.feed];
     line.busy = true;
     Origin origin;
@@ -56,7 +78,7 @@ FeedRun Incoming::next_run(std::size_t messages_max, std::vector<Origin>& origin
 
 io::Task<void> Incoming::work() {
     while (true) {
-        while (ready_.empty()) {
+        while (is_idle()) {
             something_.reset();
             co_await something_.wait();
         }
@@ -64,7 +86,7 @@ io::Task<void> Incoming::work() {
         std::vector<Origin> origins;
         std::vector<FeedId> feeds;
         std::size_t messages = 0;
-        while (!ready_.empty() && messages < job_messages_max) {
+        while (!is_idle() && messages < job_messages_max) {
             runs.push_back(next_run(job_messages_max - messages, origins));
             feeds.push_back(runs.back().feed);
             messages += runs.back().messages.size();
@@ -86,7 +108,7 @@ void Incoming::finish(const FeedId& feed, const Origin& origin, const Taken& how
     if (line.items.empty()) {
         lines_.erase(feed);
     } else {
-        ready_.push_back(feed);
+        line_up(feed);
         something_.set();
     }
     if (how.end != Taken::End::all) on_end_(feed, origin.peer, how);

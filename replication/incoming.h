@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -10,8 +11,10 @@
 #include "io/sync.h"
 #include "io/task.h"
 #include "replication/intake.h"
+#include "replication/rank.h"
 
-/// Messages of all peers on their way to the intake: in order within a feed, several feeds at once.
+/// Messages of all peers on their way to the intake: in order within a feed, several feeds at once,
+/// those of nearer feeds before those of farther ones.
 namespace sbot::replication {
 
 class Incoming {
@@ -23,7 +26,7 @@ class Incoming {
     /// The end of a run that was not taken whole.
     using OnEnd = std::function<void(const FeedId& feed, const FeedId& peer, const Taken& how)>;
 
-    Incoming(Intake& intake, OnEnd on_end);
+    Incoming(Intake& intake, OnEnd on_end, Rank rank);
 
     void add(const FeedId& feed, const FeedId& peer, Bytes message, std::shared_ptr<Share> share);
 
@@ -51,14 +54,19 @@ class Incoming {
     };
 
     io::Task<void> work();
+    bool is_idle() const;
+    void line_up(const FeedId& feed);
+    FeedId next_feed();
     FeedRun next_run(std::size_t messages_max, std::vector<Origin>& origins);
     void finish(const FeedId& feed, const Origin& origin, const Taken& how);
     void drop(Line& line, const FeedId& peer);
 
     Intake& intake_;
     OnEnd on_end_;
+    Rank rank_;
     std::unordered_map<FeedId, Line> lines_;
-    std::deque<FeedId> ready_;  // lines with items that are not busy
+    std::array<std::deque<FeedId>, ranks> ready_;  // lines with items that are not busy
+    std::size_t turn_ = 0;
     std::size_t bytes_ = 0;
     io::Event something_;
     io::Event room_;

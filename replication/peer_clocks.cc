@@ -127,10 +127,20 @@ class PeerClocks::Table {
         auto row = read(peer);
         if (!row) return {};
         if (*row) return of_feeds(unpack(**row), feeds);
+        auto alone = database_.number("pragma user_version");
+        if (!alone || *alone == without_js_files) return {};
         return import(peer, feeds);
     }
 
+    Result<void> forget() {
+        std::lock_guard lock(mutex_);
+        if (auto ok = database_.run("delete from clock"); !ok) return ok;
+        return database_.run("pragma user_version = 1");
+    }
+
  private:
+    static constexpr std::int64_t without_js_files = 1;  // what `forget` leaves behind
+
     PeerClock import(const FeedId& peer, const std::set<FeedId>& feeds) {
         base::PosixFiles files;
         auto text =
@@ -175,6 +185,8 @@ Result<std::unique_ptr<PeerClocks>> PeerClocks::open(io::Pool& pool, const std::
     auto table = std::make_shared<Table>(std::move(*database), js_folder);
     return std::unique_ptr<PeerClocks>(new PeerClocks(pool, std::move(table)));
 }
+
+Result<void> PeerClocks::forget() { return table_ ? table_->forget() : Result<void>(); }
 
 PeerClocks::PeerClocks(io::Pool& pool, std::shared_ptr<Table> table)
     : pool_(pool), table_(std::move(table)) {

@@ -27,6 +27,9 @@ class PeerClocks {
     /// `js_folder` of the JavaScript's files.
     static Result<std::unique_ptr<PeerClocks>> open(io::Pool& pool, const std::string& path,
                                                     const std::string& js_folder);
+    /// Forgets all of it, the JavaScript's files too: they are of another time than the log. To be
+    /// called before the first `load`.
+    Result<void> forget();
     /// Remembers only what is saved in this run: for tests.
     explicit PeerClocks(io::Pool& pool) : PeerClocks(pool, nullptr) {}
     ~PeerClocks();

@@ -1,6 +1,8 @@
 #include "replication/puller.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 
@@ -25,12 +27,18 @@ std::string arguments(const FeedId& feed, Sequence from) {
 Puller::Puller(io::Loop& loop, muxrpc::Session& session, Intake& intake, OnTrouble on_trouble)
     : loop_(loop), session_(session), intake_(intake), on_trouble_(std::move(on_trouble)) {}
 
-void Puller::update(const Wants& wants) {
+void Puller::update(const Wants& wants, const Rank& rank) {
     for (auto at = running_.begin(); at != running_.end();) {
         bool wanted = wants.feeds().count(at->first) > 0;
         at = wanted ? std::next(at) : running_.erase(at);
     }
-    for (const FeedId& feed : wants.feeds()) update(feed, true);
+    std::vector<std::pair<std::size_t, FeedId>> missing;
+    for (const FeedId& feed : wants.feeds()) {
+        if (running_.count(feed) == 0) missing.push_back({rank(feed), feed});
+    }
+    std::stable_sort(missing.begin(), missing.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [its_rank, feed] : missing) update(feed, true);
 }
 
 void Puller::update(const FeedId& feed, bool wanted) {

@@ -10,6 +10,7 @@
 #include "io/task_group.h"
 #include "muxrpc/session.h"
 #include "replication/intake.h"
+#include "replication/rank.h"
 
 /// Replication by `createHistoryStream`, the older way: one live stream for each wanted feed.
 /// Protocol source: ssb-replicate 1.3 (docs/wire.md).
@@ -37,8 +38,10 @@ class Puller {
 
     Puller(io::Loop& loop, muxrpc::Session& session, Intake& intake, OnTrouble on_trouble);
 
-    /// Makes the open streams those of `wants`: opens what is missing, drops what is not wanted.
-    void update(const Wants& wants);
+    /// Makes the open streams those of `wants`: opens what is missing, that of the lowest rank
+    /// first, drops what is not wanted.
+    void update(
+        const Wants& wants, const Rank& rank = [](const FeedId&) { return std::size_t{0}; });
     /// The same for one feed that is now wanted or not any more.
     void update(const FeedId& feed, bool wanted);
     std::size_t count() const { return running_.size(); }

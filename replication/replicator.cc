@@ -85,17 +85,21 @@ Replicator::Replicator(io::Loop& loop, io::Pool& pool, Intake& intake, History& 
       history_(history),
       clocks_(clocks),
       own_(options.own),
+      rank_(std::move(options.rank)),
       on_trouble_(std::move(on_trouble)),
       ebt_(own_, options.salt),
-      incoming_(intake, [this](const FeedId& feed, const FeedId& peer, const Taken& how) {
-          if (how.end == Taken::End::bad) {
-              on_trouble_(peer, feed, how.why);
-              ebt_.refused(feed, peer);
-          } else {
-              ebt_.missed(feed);
-          }
-          settle();
-      }) {
+      incoming_(
+          intake,
+          [this](const FeedId& feed, const FeedId& peer, const Taken& how) {
+              if (how.end == Taken::End::bad) {
+                  on_trouble_(peer, feed, how.why);
+                  ebt_.refused(feed, peer);
+              } else {
+                  ebt_.missed(feed);
+              }
+              settle();
+          },
+          rank_) {
     wants_.set(own_, true);
 }
 
@@ -112,7 +116,7 @@ void Replicator::request(const FeedId& feed, bool wanted) {
     if (feed == own_ || !wants_.set(feed, wanted)) return;
     if (!ready_.is_set()) return;
     ebt_.request(feed, wanted, intake_.stored_sequence(feed));
-    for (Legacy* each : legacy_) each->puller.update(wants_);
+    for (Legacy* each : legacy_) each->puller.update(wants_, rank_);
     wants_changed_.set();
     wants_changed_.reset();
     settle();
@@ -171,9 +175,12 @@ void Replicator::finish(Stream& stream) {
 /// Runs the stream to its end; `why` then says whether it was an error.
 io::Task<void> Replicator::converse(Stream& stream) {
     co_await ready_.wait();
-    auto loading = clocks_.load(stream.peer, wants_.feeds());
-    PeerClock saved = co_await loading;
-    begin(stream, saved);
+    {
+        // Gone before the conversation: both are as large as the list of all wanted feeds.
+        auto loading = clocks_.load(stream.peer, wants_.feeds());
+        PeerClock saved = co_await loading;
+        begin(stream, saved);
+    }
     auto reading = read(stream);
     auto writing = write(stream);
     co_await stream.over.wait();
@@ -208,6 +215,7 @@ io::Async<void> Replicator::take_item(Stream& stream, Body item) {
         co_return co_await taking;
     }
     auto [feed, sequence] = *peeked;
+    ++traffic_.received;
     if (ebt_.message(*stream.slot, feed, sequence, loop_.now_ms())) {
         incoming_.add(feed, stream.peer, std::move(item.data), stream.share);
     } else {
@@ -280,6 +288,7 @@ io::Task<void> Replicator::write(Stream& stream) {
 
 AsyncReply<void> Replicator::say(Stream& stream, std::vector<FeedNote> notes) {
     std::size_t from = 0;
+    if (notes.size() > 1) notes = nearer_first(std::move(notes), rank_);
     do {
         std::size_t upto = std::min(notes.size(), from + limits::ebt_notes_per_item_max);
         std::vector<FeedNote> part(notes.begin() + static_cast<std::ptrdiff_t>(from),
@@ -318,6 +327,7 @@ AsyncReply<void> Replicator::send_messages(Stream& stream, Ebt::Span span) {
     if (!ebt_.sending(*stream.slot, span)) co_return {};
     for (Bytes& message : *page) {
         Body body{muxrpc::Encoding::json, std::move(message)};
+        ++traffic_.sent;
         auto sending = stream.out.send(std::move(body));
         auto sent = co_await sending;
         if (!sent) co_return std::move(sent).error();
@@ -388,7 +398,7 @@ io::Task<void> Replicator::watch(muxrpc::Session& session, Stream& stream) {
 
 io::Task<void> Replicator::pull(muxrpc::Session& session, FeedId peer) {
     Legacy legacy(*this, session, peer);
-    legacy.puller.update(wants_);
+    legacy.puller.update(wants_, rank_);
     io::Event never;
     co_await never.wait();
 }

@@ -29,6 +29,8 @@ class Replicator {
     struct Options {
         FeedId own;
         std::uint64_t salt = 0;  ///< random
+        /// How near a feed is, 0 the nearest: nearer ones are asked for and checked first.
+        Rank rank = [](const FeedId&) { return std::size_t{0}; };
     };
     /// Hears of a peer that sent a bad message of a feed, or another branch of it, and why it was
     /// not taken. The feed goes on with other peers.
@@ -57,6 +59,12 @@ class Replicator {
     /// `ebt.replicate`, called by a peer.
     muxrpc::AsyncReply<void> serve(muxrpc::Request request, std::unique_ptr<muxrpc::Source> in,
                                    std::unique_ptr<muxrpc::Sink> out);
+
+    /// Messages that crossed EBT streams so far.
+    struct Traffic {
+        std::uint64_t received = 0, sent = 0;
+    };
+    const Traffic& traffic() const { return traffic_; }
 
     const Ebt& ebt() const { return ebt_; }
     bool wants(const FeedId& feed) const { return wants_.feeds().count(feed) > 0; }
@@ -87,7 +95,9 @@ class Replicator {
     History& history_;
     PeerClocks& clocks_;
     FeedId own_;
+    Rank rank_;
     OnTrouble on_trouble_;
+    Traffic traffic_;
     Ebt ebt_;
     Wants wants_;
     io::Event wants_changed_;

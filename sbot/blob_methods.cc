@@ -342,7 +342,7 @@ AsyncReply<void> add(BlobKeeper& blobs, Request request, std::unique_ptr<muxrpc:
 
 }  // namespace
 
-void add_blob_methods(muxrpc::Router& router, BlobKeeper& blobs) {
+void add_blob_methods(muxrpc::Router& router, BlobKeeper& blobs, BlobWants& wants) {
     auto with = [&blobs](auto* method) {
         return [&blobs, method](Request request) { return method(blobs, std::move(request)); };
     };
@@ -350,6 +350,8 @@ void add_blob_methods(muxrpc::Router& router, BlobKeeper& blobs) {
                 [&blobs](Request request, std::unique_ptr<muxrpc::Source> in) {
                     return add(blobs, std::move(request), std::move(in));
                 });
+    router.source("blobs.createWants", Allow::peer,
+                  [&wants](Request request) { return wants.tell(request); });
     router.source("blobs.get", Allow::peer, with(&get));
     router.source("blobs.getSlice", Allow::peer, with(&get_slice));
     router.async("blobs.has", Allow::peer, with(&has));

@@ -244,7 +244,10 @@ io::Task<std::vector<Taken>> Feeds::take(std::vector<replication::FeedRun> given
 
 Taken Feeds::accept(Run& run) {
     Taken answer{0, run.end, std::move(run.why)};
-    own_beyond_ = std::max(own_beyond_, run.beyond);
+    if (run.beyond > own_beyond_) {
+        own_beyond_ = run.beyond;
+        if (on_own_beyond_) on_own_beyond_(own_beyond_);
+    }
     for (Verified& message : run.good) {
         // Another peer may have brought some of them meanwhile, or a write failed.
         const FeedState* state = ahead(run.feed);

@@ -40,6 +40,11 @@ class Feeds final : public replication::Intake {
 
     /// What `publish` awaits first: whether peers have more of our own feed than we.
     void before_publish(std::function<io::Task<void>()> wait) { before_publish_ = std::move(wait); }
+    /// The farthest message of our own, signed, that anybody showed us; hears of a farther one.
+    Sequence own_beyond() const { return own_beyond_; }
+    void on_own_beyond(std::function<void(Sequence)> tell) { on_own_beyond_ = std::move(tell); }
+    /// As known from an earlier run.
+    void set_own_beyond(Sequence sequence) { own_beyond_ = sequence; }
 
     /// Signs and stores; gives the envelope. Refuses while a signed message of our own is known
     /// that lies beyond our log: the next one would be a fork. Boxes content with `recps`, or
@@ -94,6 +99,7 @@ class Feeds final : public replication::Intake {
     io::Semaphore verifying_;
     io::Semaphore publishing_{1};
     std::function<io::Task<void>()> before_publish_;
+    std::function<void(Sequence)> on_own_beyond_;
     Sequence own_beyond_ = 0;   // a signed message of our own that we only saw
     std::size_t own_runs_ = 0;  // being checked
     io::Event own_checked_;

@@ -47,18 +47,6 @@ Result<void> write_text(base::Files* files, std::string path, std::string text) 
     return base::write_file_atomically(*files, path, base::bytes_of(text), 0644);
 }
 
-/// Asks a peer which blobs it wants, as peers expect of who dials them, and passes over what it
-/// says until the session ends: we fetch and push none.
-io::Task<void> hear_wants(io::Loop& loop, muxrpc::Session& session) {
-    co_await loop.yield();  // until the session runs
-    auto wants = session.source("blobs.createWants", "[]");
-    while (true) {
-        auto hearing = wants->next();
-        auto item = co_await hearing;
-        if (!item || !*item) co_return;
-    }
-}
-
 }  // namespace
 
 Gossip::Gossip(io::Loop& loop, base::Files& files, io::Pool& pool, Peers& peers, base::Logger& log,
@@ -309,7 +297,6 @@ void Gossip::linked(Link& link) {
             if (KnownPeer* peer = table_.find(key)) table_.pinged(*peer, rtt_ms, skew_ms);
         };
         pings_.emplace(&link, ping_peer(loop_, *link.session, std::move(told)));
-        hearings_.emplace(&link, hear_wants(loop_, *link.session));
     }
     if (KnownPeer* peer = table_.find(link.peer)) {
         table_.linked(*peer, link.dialled, now());
@@ -321,7 +308,6 @@ void Gossip::linked(Link& link) {
 
 void Gossip::unlinked(Link& link) {
     pings_.erase(&link);
-    hearings_.erase(&link);
     wake_up_.set();
     changed();
     KnownPeer* peer = table_.find(link.peer);

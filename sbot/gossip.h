@@ -133,7 +133,7 @@ class Gossip final : public Watcher {
     io::Event something_new_;
     io::Event something_changed_;
     io::Event wake_up_;
-    std::map<const Link*, io::Task<void>> pings_, hearings_;
+    std::map<const Link*, io::Task<void>> pings_;
     io::Semaphore saving_{1};
     io::TaskGroup tasks_;
 };

@@ -1,5 +1,6 @@
 #include "sbot/indexer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -144,9 +145,12 @@ io::Task<void> Indexer::run() {
     while (true) {
         auto resting = until_due();
         co_await resting;
+        const std::uint64_t began_ms = loop_.now_ms();
         auto working = urgent_.empty() ? take_in_order() : take_in_ahead();
         co_await working;
         resting_since_ms_ = loop_.now_ms();
+        rest_ms_ = std::clamp((resting_since_ms_ - began_ms) * 10, limits::index_rest_ms_min,
+                              limits::index_rest_ms_max);
         moved_on_.set();
         moved_on_.reset();
     }
@@ -163,8 +167,8 @@ io::Task<void> Indexer::until_due() {
             continue;
         }
         const std::uint64_t rest_ms = failed_        ? limits::index_retry_ms
-                                      : local_waits_ ? limits::index_rest_local_ms
-                                                     : limits::index_rest_ms;
+                                      : local_waits_ ? limits::index_rest_ms_min
+                                                     : rest_ms_;
         const std::uint64_t now_ms = loop_.now_ms(), due_ms = resting_since_ms_ + rest_ms;
         if (now_ms >= due_ms) co_return;
         auto resting = io::timeout(loop_, due_ms - now_ms, io::wait_for(something_));
@@ -433,7 +437,7 @@ io::Async<void> Indexer::synchronized(flume::Offset upto, std::uint64_t timeout_
 }
 
 io::Task<void> Indexer::room() {
-    while (behind_ > limits::index_lag_records_max) co_await moved_on_.wait();
+    while (behind_ > limits::index_lag_records_max || failed_) co_await moved_on_.wait();
 }
 
 }  // namespace sbot::app

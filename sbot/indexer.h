@@ -86,7 +86,7 @@ class Indexer {
     /// Waits until the index covers the entry at `upto`. Errors: `not_found` where the log has no
     /// such entry (yet), or a deleted one; `timeout`.
     io::Async<void> synchronized(flume::Offset upto, std::uint64_t timeout_ms);
-    /// Waits while the index is far behind.
+    /// Waits while the index is far behind, or cannot be written.
     io::Task<void> room();
 
  private:
@@ -115,7 +115,7 @@ class Indexer {
     std::size_t waiting_records_ = 0;
     bool local_waits_ = false;
     bool hurried_ = false;
-    std::uint64_t resting_since_ms_ = 0;
+    std::uint64_t resting_since_ms_ = 0, rest_ms_ = 0;
     bool catching_up_ = true;      // from the log, or about to
     std::uint64_t taken_in_ = 0;   // batches, in order or, while catching up, as single entries
     std::optional<Error> failed_;  // what is stored could not be taken in

@@ -4,8 +4,45 @@
 #include <unordered_set>
 
 #include "base/json.h"
+#include "base/limits.h"
 
 namespace sbot::app {
+namespace {
+
+constexpr double exact_max = 9007199254740992.0;
+
+}  // namespace
+
+std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder,
+                                   const FeedId& feed) {
+    auto text = base::read_file(files, folder + "/flume/last.json", limits::js_last_bytes_max);
+    if (!text) return std::nullopt;
+    auto document = json::Document::parse(*text);
+    if (!document) return std::nullopt;
+    json::Value root = document->root();
+    json::Value said = root["value"][feed.text()];
+    auto key = MessageId::parse(said["id"].string());
+    double sequence = said["sequence"].number(), upto = root["seq"].number();
+    bool usable = root["version"].number() == 1 && key && upto >= 0 && upto < exact_max &&
+                  sequence >= 1 && sequence < exact_max;
+    if (!usable) return std::nullopt;
+    JsLast last;
+    last.state = {feed, *key, static_cast<Sequence>(sequence), said["ts"].number(), 0};
+    last.upto = static_cast<flume::Offset>(upto);
+    return last;
+}
+
+Result<void> keep_js_end(flume::Journal& journal, const flume::FeedState& end) {
+    flume::Deleted entry;
+    entry.is_message = true;
+    entry.feed = end.feed;
+    entry.key = end.key;
+    entry.sequence = end.sequence;
+    entry.claimed = end.claimed;
+    auto at = journal.intend_deletion({&entry, 1});
+    if (!at) return std::move(at).error();
+    return journal.deletion_done(*at);
+}
 
 Result<void> forget_js_views(base::Files& files, const std::string& folder) {
     for (const char* name : {"last.json", "last.json~", "contacts2.json", "contacts2.json~"}) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,20 @@
 /// The JavaScript server's own views beside the log, as far as what we do to the log concerns them:
 /// it goes on with this folder some day.
 namespace sbot::app {
+
+/// What its view `last` says of one feed.
+struct JsLast {
+    flume::FeedState state;
+    flume::Offset upto = 0;  ///< the entry of the log that the view is level with
+};
+
+/// Reads `flume/last.json`. The last message of a feed that it deleted is known from there alone.
+/// Nothing where there is no such file, or none that it would believe itself.
+std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder,
+                                   const FeedId& feed);
+
+/// Takes over into the journal that a feed has come as far as `end`, which is not in the log.
+Result<void> keep_js_end(flume::Journal& journal, const flume::FeedState& end);
 
 /// After something in the log was deleted or cut off: removes what it would go on believing. It
 /// makes that anew; the LevelDB views meet deleted entries as they go and drop them.

@@ -250,6 +250,14 @@ class ForPeer final : public muxrpc::Source {
     std::unique_ptr<muxrpc::Source> messages_;
 };
 
+/// Where a peer without EBT goes on in our own feed says what it has of it.
+void learn_from(LogServices& services, const FeedId& feed, const FeedId& peer, json::Value given) {
+    if (feed != services.feeds.own() || !given["live"].is_true()) return;
+    double from = (given["sequence"].truthy() ? given["sequence"] : given["seq"]).number();
+    if (!(from >= 0 && from < 9007199254740992.0)) return;
+    services.own.shown(peer, from < 1 ? 0 : static_cast<Sequence>(from) - 1);
+}
+
 /// As ssb-replicate does it, and besides: a feed that we block is not passed on to anybody.
 SourceReply history_for_caller(LogServices& services, const Request& request) {
     auto messages = history(services, request);
@@ -258,6 +266,7 @@ SourceReply history_for_caller(LogServices& services, const Request& request) {
     auto peer = FeedId::parse(request.caller.id);
     bool all = request.caller.rights == muxrpc::Rights::local;
     if (!messages || all || !feed || !peer) return messages;
+    learn_from(services, *feed, *peer, given);
     if (!services.friends.may_pass(*feed, *peer)) return SourceReply(std::make_unique<Empty>());
     return SourceReply(
         std::make_unique<ForPeer>(services.friends, *feed, *peer, std::move(*messages)));

@@ -4,6 +4,7 @@
 #include "muxrpc/router.h"
 #include "sbot/feeds.h"
 #include "sbot/friends.h"
+#include "sbot/own_guard.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
 
@@ -16,6 +17,7 @@ struct LogServices {
     const message::Unboxer& unboxer;
     RawServices& raw;  ///< for `createLogStream({raw: true})`
     const Friends& friends;
+    OwnGuard& own;
 };
 
 /// publish, add, get, getLatest, latestSequence, getVectorClock and the reading streams. Protocol

@@ -296,6 +296,7 @@ constexpr MethodEntry table[] = {
     {"friends.help", sync, Allow::local, "the methods of this group"},
 
     {"blobs.add", sink, Allow::local, "store a blob", add_blob},
+    {"blobs.createWants", source, Allow::peer, "for peers: which blobs are wanted, and found here"},
     {"blobs.get", source, Allow::peer, "the bytes of a blob", get_blob},
     {"blobs.getSlice", source, Allow::peer, "some bytes of a blob", get_slice},
     {"blobs.has", async, Allow::peer, "whether a blob is here", a_blob},

@@ -12,7 +12,6 @@
 #include "base/number.h"
 #include "flume/deletion.h"
 #include "sbot/blob_methods.h"
-#include "sbot/js_views.h"
 #include "sbot/kept_import.h"
 #include "sbot/method_table.h"
 #include "sbot/own_start.h"
@@ -31,6 +30,15 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     auto opened = unboxer.open(content);
     if (!opened) return std::nullopt;
     return json::compact(opened->plain.root());
+}
+
+flume::FeedState state_of(const FeedId& feed, const message::FeedState& state) {
+    return {feed, state.id, state.sequence, state.timestamp, 0};
+}
+
+std::optional<message::FeedState> state_of(const std::optional<flume::FeedState>& state) {
+    if (!state) return std::nullopt;
+    return message::FeedState{state->key, state->sequence, state->claimed};
 }
 
 /// A setting that may have come as text, from the command line or the environment.
@@ -151,6 +159,9 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
         const InviteCodes::Code* code = codes->find(peer);
         return code != nullptr && code->live();
     };
+    options.company = [raw = node.get()](muxrpc::Session& session, FeedId peer) {
+        return raw->keep_company(session, peer);
+    };
     options.blocked = [raw = node.get()](const FeedId& peer) {
         return raw->friends_->now()->blocked(peer);
     };
@@ -178,21 +189,22 @@ void Node::add_methods() {
         new ReplicationServices{loop_, keys_.id, *replicator_, *feeds_, *reading_});
     add_replication_methods(router_, *replication_services_);
     raw_services_.reset(new RawServices{pool_, readable_, *indexer_, *feeds_, *reading_});
-    log_services_.reset(new LogServices{*feeds_, *reading_, unboxer_, *raw_services_, *friends_});
+    log_services_.reset(
+        new LogServices{*feeds_, *reading_, unboxer_, *raw_services_, *friends_, *own_guard_});
     add_log_methods(router_, *log_services_);
     add_raw_methods(router_, *raw_services_);
     links_services_.reset(new LinksServices{pool_, readable_, *indexer_, *reading_});
     add_links_methods(router_, *links_services_);
-    status_services_.reset(
-        new StatusServices{loop_, settings_, keys_.id, *entries_, *indexer_, *feeds_, *reading_,
-                           [this](json::Writer& out) { gossip_->write_status(out); }});
+    status_services_.reset(new StatusServices{loop_, settings_, keys_.id, *entries_, *indexer_,
+                                              *feeds_, *reading_,
+                                              [this](json::Writer& out) { write_status(out); }});
     add_status_methods(router_, *status_services_);
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
                                               *writer_, *indexer_, *reading_});
     add_delete_methods(router_, *delete_services_);
     friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
     add_friend_methods(router_, *friend_services_);
-    add_blob_methods(router_, *blobs_);
+    add_blob_methods(router_, *blobs_, *blob_wants_);
     add_invites();
     gossip_services_.reset(new GossipServices{loop_, settings_, *gossip_});
     add_gossip_methods(router_, *gossip_services_);
@@ -201,6 +213,15 @@ void Node::add_methods() {
     auto described = check_methods(router_);
     if (!described) log_.error("methods", described.error().what);
     SBOT_ASSERT(described.has_value());
+}
+
+/// The parts of `status` that others know.
+void Node::write_status(json::Writer& out) const {
+    gossip_->write_status(out);
+    const auto& traffic = replicator_->traffic();
+    out.name("replication").begin_object();
+    out.member("received", static_cast<double>(traffic.received));
+    out.member("sent", static_cast<double>(traffic.sent)).end_object();
 }
 
 /// As the peers and the scheduler ask for it: negative for a blocked feed, far where it is unknown.
@@ -244,9 +265,20 @@ Result<void> Node::open_head() {
     if (!finished) return std::move(finished).error();
     deletions_finished_ = *finished;
     const std::string path = settings_.folder + "/flume/log.offset";
+    if (auto ok = look_at_js_last(); !ok) return ok;
     auto beginning = flume::HeadFile::begin(files_, path, *entries_, *journal_, keys_.id);
     if (!beginning) return std::move(beginning).error();
     beginning_ = std::move(*beginning);
+    if (js_last_ && js_last_->upto >= entries_->end()) {
+        if (!beginning_.copied_or_restored) {
+            beginning_.copied_or_restored = true;
+            beginning_.why = "the log is shorter than the one that the JavaScript server knew here";
+        }
+        js_last_.reset();
+    }
+    if (beginning_.known) {
+        if (auto ok = keep_js_end(beginning_.own); !ok) return ok;
+    }
     if (beginning_.copied_or_restored) log_.warning("folder", beginning_.why);
     if (beginning_.void_from) {
         const auto from = *beginning_.void_from;
@@ -259,6 +291,49 @@ Result<void> Node::open_head() {
     head_ = std::make_unique<flume::HeadFile>(files_, path, keys_.id, beginning_);
     // A head that cannot be written costs the next start a moment, no more.
     if (auto ok = head_->note({}, entries_->end()); !ok) log_.warning("head", ok.error().what);
+    return {};
+}
+
+/// Where the JavaScript server deleted the message that the head file has for our last one, the
+/// head is as good as before.
+Result<void> Node::look_at_js_last() {
+    js_last_ = read_js_last(files_, settings_.folder, keys_.id);
+    auto head = flume::read_head(files_, settings_.folder + "/flume/log.offset");
+    bool fits = js_last_ && js_last_->upto < entries_->end() && head && head->feed == keys_.id;
+    if (!fits || head->sequence == 0 || js_last_->state.sequence < head->sequence) return {};
+    auto data = entries_->get(head->offset);
+    if (data || !flume::is_deleted(data.error())) return {};
+    std::optional<flume::FeedState> own;
+    return keep_js_end(own);
+}
+
+/// `own`: our feed as log and journal have it. The JavaScript server may have deleted its end,
+/// which nothing but its own file knows: it must not be used again.
+Result<void> Node::keep_js_end(std::optional<flume::FeedState>& own) {
+    if (!js_last_ || (own && own->sequence >= js_last_->state.sequence)) return {};
+    const auto& kept = journal_->last_of_feeds();
+    auto known = kept.find(keys_.id);
+    if (known == kept.end() || known->second.sequence < js_last_->state.sequence) {
+        if (auto ok = app::keep_js_end(*journal_, js_last_->state); !ok) return ok;
+        log_.notice("own feed", "message " + std::to_string(js_last_->state.sequence) +
+                                    " was deleted by the JavaScript server; we go on behind it");
+    }
+    own = js_last_->state;
+    return {};
+}
+
+Result<void> Node::keep_js_end(std::vector<flume::FeedState>& states) {
+    if (!js_last_) return {};
+    auto found = std::find_if(states.begin(), states.end(),
+                              [this](const auto& each) { return each.feed == keys_.id; });
+    std::optional<flume::FeedState> own;
+    if (found != states.end()) own = *found;
+    if (auto ok = keep_js_end(own); !ok) return ok;
+    if (found == states.end()) {
+        states.push_back(*own);
+    } else {
+        *found = *own;
+    }
     return {};
 }
 
@@ -337,6 +412,7 @@ Result<void> Node::open_blobs() {
     if (!store) return std::move(store).error();
     blob_store_ = std::move(*store);
     blobs_ = std::make_unique<BlobKeeper>(loop_, *blob_store_, clock_);
+    blob_wants_ = std::make_unique<BlobWants>(loop_, *blobs_);
     return {};
 }
 
@@ -370,10 +446,6 @@ io::Async<void> Node::listen() {
 
 /// Our feed as the head file knows it: it may be published at once.
 void Node::load_own() {
-    std::optional<message::FeedState> state;
-    if (const auto& own = beginning_.own) {
-        state = message::FeedState{own->key, own->sequence, own->claimed};
-    }
     double last_received = 0;
     if (auto latest = entries_->latest()) {
         json::Document document;
@@ -383,7 +455,7 @@ void Node::load_own() {
             if (envelope) last_received = envelope->received;
         }
     }
-    feeds_->load_own(state, last_received);
+    feeds_->load_own(state_of(beginning_.own), last_received);
 }
 
 /// From an empty one: at speed and beside it. Meanwhile the empty one takes what we publish.
@@ -395,7 +467,10 @@ io::Async<flume::Damage> Node::make_index() {
                                  view_->options().kept());
         auto own = co_await finding;
         if (!own) co_return std::move(own).error();
-        feeds_->load_own(own->state, own->last_received);
+        std::optional<flume::FeedState> state;
+        if (own->state) state = state_of(keys_.id, *own->state);
+        if (auto kept = keep_js_end(state); !kept) co_return std::move(kept).error();
+        feeds_->load_own(state_of(state), own->last_received);
     }
     auto building = indexer_->build();
     auto damage = co_await building;
@@ -435,6 +510,7 @@ io::Async<void> Node::index() {
     if (!reader) co_return std::move(reader).error();
     auto states = (*reader)->all_states();
     if (!states) co_return std::move(states).error();
+    if (auto kept = keep_js_end(*states); !kept) co_return std::move(kept).error();
     auto odd = (*reader)->unreadable(1);
     if (odd && !odd->empty()) {
         const auto& [offset, why] = odd->front();
@@ -475,6 +551,10 @@ Result<void> Node::make_replicator() {
                                                 settings_.folder + "/ebt");
     if (!clocks) return std::move(clocks).error();
     clocks_ = std::move(*clocks);
+    if (beginning_.copied_or_restored) {
+        // What peers and we knew of each other then would hide from both what we lack now.
+        if (auto forgotten = clocks_->forget(); !forgotten) return forgotten;
+    }
     auto on_trouble = [this](const FeedId& peer, const FeedId& feed, const std::string& why) {
         log_.warning("replication",
                      peer.text() + " sent a bad message of " + feed.text() + ": " + why);
@@ -484,9 +564,24 @@ Result<void> Node::make_replicator() {
     Bytes salt(sizeof options.salt);
     random_.fill(salt);
     options.salt = base::load_be(salt, salt.size());
+    options.rank = [this](const FeedId& feed) -> std::size_t {
+        auto hops = friends_->now()->hops_of(feed);
+        if (feed == keys_.id) return 0;
+        return hops == friends::nowhere || hops < 0 ? SIZE_MAX : static_cast<std::size_t>(hops);
+    };
     replicator_ = std::make_unique<replication::Replicator>(
         loop_, pool_, *feeds_, *history_, *clocks_, options, std::move(on_trouble));
-    feeds_->before_publish([this] { return wait_for_own(); });
+    auto doubt = replication::OwnFeed::Doubt::none;
+    if (beginning_.copied_or_restored) doubt = replication::OwnFeed::Doubt::restored;
+    if (settings_.all["recover"].truthy()) doubt = replication::OwnFeed::Doubt::recover;
+    own_guard_ = std::make_unique<OwnGuard>(loop_, *friends_, *replicator_, *feeds_, log_, doubt,
+                                            [this] { confirm_folder(); });
+    feeds_->before_publish([this] { return own_guard_->clear_to_publish(); });
+    feeds_->set_own_beyond(beginning_.beyond);
+    feeds_->on_own_beyond([this](Sequence sequence) {
+        if (auto ok = head_->saw_beyond(sequence); !ok) log_.warning("head", ok.error().what);
+        own_guard_->seen_beyond();
+    });
     return {};
 }
 
@@ -502,35 +597,12 @@ io::Task<void> Node::befriend() {
     co_await blocking;
 }
 
-/// How much of our own feed those whom we follow say that they have. What others say means nothing.
-Sequence Node::own_at_friends() const {
-    Sequence most = 0;
-    const replication::Ebt& ebt = replicator_->ebt();
-    for (replication::Slot slot : ebt.slots()) {
-        auto relation = ebt.relation(keys_.id, slot);
-        if (!relation || relation->has <= 0) continue;
-        auto ours = friends_->now()->graph().between(keys_.id, ebt.peer_of(slot));
-        if (ours == friends::Relation::follow) {
-            most = std::max(most, static_cast<Sequence>(relation->has));
-        }
-    }
-    return most;
-}
-
-/// Before we publish: messages of our own that a friend says it has come first, if they come soon.
-io::Task<void> Node::wait_for_own() {
-    constexpr std::uint64_t wait_ms_max = 10000, step_ms = 100;
-    std::uint64_t until_ms = loop_.now_ms() + wait_ms_max;
-    while (own_at_friends() > std::max(feeds_->latest(keys_.id), own_given_up_)) {
-        if (loop_.now_ms() >= until_ms) {
-            own_given_up_ = own_at_friends();
-            log_.warning("replication", "a peer says that it has " + std::to_string(own_given_up_) +
-                                            " messages of ours, and does not send them");
-            break;
-        }
-        auto nap = loop_.sleep(step_ms);
-        co_await nap;
-    }
+/// Besides replication, with each peer.
+io::Task<void> Node::keep_company(muxrpc::Session& session, FeedId peer) {
+    auto hearing = blob_wants_->hear(session);
+    auto questioning = own_guard_->question(session, peer);
+    co_await hearing;
+    co_await questioning;
 }
 
 /// Whoever blocks a peer has us keep that feed from it.

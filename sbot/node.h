@@ -17,6 +17,7 @@
 #include "muxrpc/router.h"
 #include "net/secure_stream.h"
 #include "sbot/blob_keeper.h"
+#include "sbot/blob_wants.h"
 #include "sbot/data_folder.h"
 #include "sbot/delete_methods.h"
 #include "sbot/feeds.h"
@@ -27,9 +28,11 @@
 #include "sbot/history.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
+#include "sbot/js_views.h"
 #include "sbot/lan.h"
 #include "sbot/links_methods.h"
 #include "sbot/log_methods.h"
+#include "sbot/own_guard.h"
 #include "sbot/peers.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
@@ -60,11 +63,6 @@ class Node {
     /// an error if the index cannot be made.
     io::Async<void> index();
 
-    /// What was known of our own feed at start, and whether this folder is a copy or a backup: then
-    /// peers are to be asked before we publish, and `confirm_folder` be called after that.
-    const flume::Beginning& beginning() const { return beginning_; }
-    void confirm_folder();
-
     /// Hangs up, and writes what was accepted.
     io::Task<void> stop();
 
@@ -78,6 +76,10 @@ class Node {
                                                               flume::Journal& journal,
                                                               base::Logger& log);
     Result<void> open_head();
+    Result<void> look_at_js_last();
+    Result<void> keep_js_end(std::optional<flume::FeedState>& own);
+    Result<void> keep_js_end(std::vector<flume::FeedState>& states);
+    void confirm_folder();
     Result<void> open_index();
     void note_head(const Batch& batch);
     void load_own();
@@ -90,6 +92,7 @@ class Node {
     io::Task<void> befriend();
     void add_methods();
     void add_invites();
+    void write_status(json::Writer& out) const;
     std::function<double(const FeedId&)> distance();
     io::Async<void> listen();
     Result<void> write_manifest();
@@ -98,8 +101,7 @@ class Node {
     void tell_replicator(const Batch& batch);
     void index_moved_on(const Indexer::MovedOn& moved_on);
     io::Task<void> pass_blocks();
-    Sequence own_at_friends() const;
-    io::Task<void> wait_for_own();
+    io::Task<void> keep_company(muxrpc::Session& session, FeedId peer);
 
     io::Loop& loop_;
     Settings settings_;
@@ -110,6 +112,7 @@ class Node {
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
     flume::Beginning beginning_;
     std::unique_ptr<flume::HeadFile> head_;
+    std::optional<JsLast> js_last_;    // of our own feed
     bool deletions_finished_ = false;  // at this start
     std::unique_ptr<flume::CoreView> view_;
 
@@ -128,6 +131,7 @@ class Node {
     std::unique_ptr<Reading> reading_;
     std::unique_ptr<blobs::Store> blob_store_;
     std::unique_ptr<BlobKeeper> blobs_;
+    std::unique_ptr<BlobWants> blob_wants_;
     std::unique_ptr<InviteCodes> invites_;
 
     muxrpc::Router router_;
@@ -145,7 +149,7 @@ class Node {
     std::unique_ptr<replication::PeerClocks> clocks_;
     std::unique_ptr<replication::Replicator> replicator_;
     std::unique_ptr<ReplicationServices> replication_services_;
-    Sequence own_given_up_ = 0;  // said by a peer, and it did not come
+    std::unique_ptr<OwnGuard> own_guard_;
     std::unique_ptr<Gossip> gossip_;
     std::unique_ptr<GossipServices> gossip_services_;
     std::unique_ptr<Lan> lan_;

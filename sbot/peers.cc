@@ -172,6 +172,8 @@ io::Task<void> Peers::replicate(Connection& connection, bool we_dialled) {
     const muxrpc::Caller& caller = connection.session.caller();
     auto peer = FeedId::parse(caller.id);
     if (caller.rights != muxrpc::Rights::peer || !peer) co_return;
+    io::Task<void> besides;
+    if (options_.company) besides = options_.company(connection.session, *peer);
     auto accompanying = replicator_.accompany(connection.session, *peer, we_dialled);
     co_await accompanying;
 }

@@ -60,6 +60,8 @@ class Peers final : public friends::HopsObserver {
         std::size_t connections_max = SIZE_MAX;
         /// Whether a key is that of an invite code which may still be used.
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
+        /// What else goes on with a peer until its connection ends; may be empty.
+        std::function<io::Task<void>(muxrpc::Session&, FeedId)> company{};
         /// Whom we do not let in; may be empty.
         std::function<bool(const FeedId&)> blocked{};
     };

@@ -1,30 +1,17 @@
 'use strict';
 // Hundreds of feeds at once by EBT between us and ssb-server 16, in both directions over one
 // connection: equal clocks and equal bytes at the end, a cut in the middle does no harm, and a feed
-// passes from server to server as it is published.
+// passes from server to server as it is published. FEEDS and MESSAGES make it larger.
 const assert = require('assert');
 const crypto = require('crypto');
-const ssb_keys = require('ssb-keys');
-const validate = require('ssb-validate');
-const { run, test, until } = require('./lib/harness');
+const pull = require('pull-stream');
+const { make_feed } = require('./lib/feeds');
+const { run, sleep, test, until } = require('./lib/harness');
 const { call, close, collect } = require('./lib/rpc');
 const { Server, programs, random_caps } = require('./lib/server');
 
-const feeds_each = 150;
-const messages_each = 35;
-
-function make_feed(number) {
-    const seed = crypto.createHash('sha256').update(`feed ${number}`).digest();
-    const keys = ssb_keys.generate('ed25519', seed);
-    let state = validate.initial();
-    const messages = [];
-    for (let i = 0; i < messages_each; i++) {
-        const content = { type: 'post', text: `feed ${number} é message ${i}`, 3: i / 7 };
-        state = validate.appendNew(state, null, keys, content, 1500000000000 + i);
-        messages.push(state.queue.pop().value);
-    }
-    return { id: keys.id, messages };
-}
+const feeds_each = Number(process.env.FEEDS || 150);
+const messages_each = Number(process.env.MESSAGES || 35);
 
 async function load(rpc, feeds) {
     for (const feed of feeds) {
@@ -38,7 +25,7 @@ const lines = async (rpc, id) => (await collect(rpc, 'createUserStream', { id })
     ({ key, value }) => `${key} ${JSON.stringify(value)}`);
 
 run(async () => {
-    const feeds = Array.from({ length: 2 * feeds_each }, (_, number) => make_feed(number));
+    const feeds = Array.from({ length: 2 * feeds_each }, (_, number) => make_feed(number, messages_each));
     const caps = random_caps();
     const [ours, theirs] = await Promise.all([
         Server.start({ caps, name: 'ours' }),
@@ -94,6 +81,18 @@ run(async () => {
                     (await call(rpc, 'getVectorClock'))[id] === i, 5000, 20);
             }
         }
+    });
+    await test('a blob that JavaScript wants is found here, be it stored before or after', async () => {
+        const add = (data) => new Promise((resolve, reject) => pull(
+            pull.once(Buffer.from(data)),
+            our.blobs.add((error, id) => error ? reject(error) : resolve(id))));
+        assert.strictEqual(await call(their, 'blobs.want', await add('before')), true);
+        const later = 'after';
+        const id = `&${crypto.createHash('sha256').update(later).digest('base64')}.sha256`;
+        const wanting = call(their, 'blobs.want', id);
+        await sleep(300);
+        assert.strictEqual(await add(later), id);
+        assert.strictEqual(await wanting, true);
     });
     await test('both sides live on', async () => {
         for (const server of [ours, theirs]) assert(!server.child.gone, server.output);

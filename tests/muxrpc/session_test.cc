@@ -347,7 +347,7 @@ TEST_F(OneSession, requests_in_flight_are_bounded) {
     for (std::int32_t i = 1; i <= limit + 100; ++i) {
         peer->call(i, R"({"name":["wait"],"args":[]})");
     }
-    let_run(50);
+    let_run(limit);
     EXPECT_EQ(methods.alive, limit);
     methods.gate.set();
     for (std::int32_t i = 1; i <= limit + 100; ++i) ASSERT_NE(peer->next(), "closed");

@@ -207,5 +207,24 @@ TEST(Ebt, asks_again_for_what_did_not_follow) {
     EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{1, true, true}));
 }
 
+TEST(Ebt, insists_where_a_peer_takes_us_to_have_what_we_lost) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    // It has more, wants nothing, and says nothing else: version 7.0 goes by what we once had.
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {4, true, false}}}, 0);
+    EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{1, true, true}));
+    std::uint64_t now = 0;
+    while (!ebt.has_notes(p) && now < 20000) ebt.tick(now += 1000);
+    EXPECT_EQ(ebt.take_notes(p)->back().note, Note::refusal());
+    ebt.tick(now += 1000);
+    EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{1, true, true}));
+    // Once is enough.
+    for (int i = 0; i < 60; ++i) ebt.tick(now += 1000);
+    EXPECT_FALSE(ebt.has_notes(p));
+    // Now it sends.
+    EXPECT_TRUE(ebt.message(p, id_of(9), 2, now));
+}
+
 }  // namespace
 }  // namespace sbot::replication

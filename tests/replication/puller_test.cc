@@ -191,5 +191,15 @@ TEST_F(PullerTest, can_be_dropped_while_messages_are_taken) {
     EXPECT_EQ(alive, 0);
 }
 
+TEST_F(PullerTest, asks_for_nearer_feeds_first) {
+    for (std::uint8_t i = 1; i <= 6; ++i) wants.set(feed(i), true);
+    puller->update(wants, [](const FeedId& id) { return std::size_t{10} - id.bytes[0]; });
+    let_run();
+    ASSERT_EQ(requests.size(), 6U);
+    for (std::uint8_t i = 1; i <= 6; ++i) {
+        EXPECT_NE(requests[6U - i].find(feed(i).text()), std::string::npos) << int{i};
+    }
+}
+
 }  // namespace
 }  // namespace sbot::replication

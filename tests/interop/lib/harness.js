@@ -81,7 +81,7 @@ async function test(sentence, body, ms = 60000) {
     } catch (error) {
         failed++;
         console.log(`FAILED ${sentence}`);
-        const lines = String((error && error.stack) || error).split('\n').slice(0, 40);
+        const lines = String((error && (error.stack || error.message)) || error).split('\n').slice(0, 40);
         for (const line of lines) console.log(`       ${line.slice(0, 300)}`);
         return false;
     }

@@ -16,7 +16,8 @@ const programs = {
     sbot: process.env.SBOT || path.join(build, 'sbot'),
     oracle: process.env.SBOT_ORACLE || path.join(build, 'sbot-oracle'),
     shs1_testee: process.env.SHS1_TESTEE || path.join(build, 'shs1-testee'),
-    js: path.join(__dirname, 'js-sbot')
+    js: path.join(__dirname, 'js-sbot'),
+    db2: path.join(__dirname, 'js-db2')
 };
 
 const random_caps = () => crypto.randomBytes(32).toString('base64');
@@ -115,7 +116,7 @@ class Server {
             const { id } = await call(rpc, 'whoami');
             await close(rpc);
             return id;
-        }, 20000, 10);
+        }, 60000, 10);  // JavaScript on a busy machine
         if (this.child.gone) throw new Error(`${this.name} ended while starting: ${this.output}`);
         this.start_ms = Number(process.hrtime.bigint() - begin) / 1e6;
         return this;

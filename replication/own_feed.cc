@@ -1,0 +1,53 @@
+#include "replication/own_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sbot::replication {
+
+void OwnFeed::begin(std::uint64_t now_ms) {
+    if (!first_ms_) first_ms_ = now_ms;
+    moved_ms_ = now_ms;
+    have_ = 0;
+}
+
+OwnFeed::Verdict OwnFeed::ask(const Known& known, std::uint64_t now_ms) {
+    if (known.signed_beyond > known.have) return Verdict::refuse;
+    // One that sends what it spoke of is no mere talker, however long it takes.
+    if (have_ != 0 && known.have > have_) moved_ms_ = now_ms;
+    have_ = known.have;
+    look(known);
+    return must_wait(known, now_ms) ? Verdict::wait : Verdict::publish;
+}
+
+bool OwnFeed::must_wait(const Known& known, std::uint64_t now_ms) {
+    if (doubt_ != Doubt::none && !known.said) {
+        if (doubt_ == Doubt::recover || now_ms < *first_ms_ + restored_wait_ms) return true;
+        warning_ =
+            "this folder is a copy or was restored, and no peer that we follow has said in " +
+            std::to_string(restored_wait_ms / 1000) +
+            " s whether it has newer messages of ours: publishing goes on without";
+        doubt_ = Doubt::none;
+        return false;
+    }
+    Sequence said = known.said.value_or(0);
+    if (said <= std::max(known.have, given_up_)) return false;
+    if (doubt_ == Doubt::recover) return true;
+    std::uint64_t limit_ms = doubt_ == Doubt::restored ? restored_wait_ms : note_wait_ms;
+    if (now_ms < moved_ms_ + limit_ms) return true;
+    warning_ = "a peer says that it has " + std::to_string(said) +
+               " messages of ours, and does not send them: publishing goes on behind the " +
+               std::to_string(known.have) + " that are here";
+    given_up_ = said;
+    doubt_ = Doubt::none;
+    return false;
+}
+
+void OwnFeed::look(const Known& known) {
+    bool has_all = known.said && *known.said <= known.have && known.signed_beyond <= known.have;
+    if (has_all) doubt_ = Doubt::none;
+}
+
+std::string OwnFeed::take_warning() { return std::exchange(warning_, {}); }
+
+}  // namespace sbot::replication
