@@ -113,7 +113,7 @@ inline constexpr std::size_t core_view_types_cached_max = 10000;
 /// young.
 inline constexpr std::size_t core_names_remembered_max = 200000;
 /// A core database being built: what is read of the log at a time, how many such loads there are
-/// between the two threads, what is sorted in memory of each of the eleven indexes, and the pages
+/// between the two threads, what is sorted in memory of each of the twelve indexes, and the pages
 /// that SQLite keeps of the little that it writes.
 inline constexpr std::size_t core_builder_block_bytes = std::size_t{128} << 10;
 inline constexpr std::size_t core_builder_loads = 4;
@@ -142,6 +142,34 @@ inline constexpr std::size_t kept_states_bytes_max = std::size_t{64} << 20;
 inline constexpr std::size_t js_last_bytes_max = std::size_t{64} << 20;
 /// Links being sorted for one call; beyond, SQLite uses a temporary file.
 inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
+
+// --- SQL of others (sql.query)
+/// The text of a query; what is longer was not written by hand, and parameters are for values.
+inline constexpr std::size_t sql_text_bytes_max = std::size_t{64} << 10;
+/// One value or row of SQLite's, and one row as JSON: what an application can still draw.
+inline constexpr std::size_t sql_value_bytes_max = std::size_t{4} << 20;
+inline constexpr std::size_t sql_row_bytes_max = std::size_t{16} << 20;
+/// Pages a query keeps; beyond that, sorting goes into nameless files.
+inline constexpr std::size_t sql_cache_bytes = std::size_t{4} << 20;
+/// How long a query may take, its caller's slowness included, unless it asks for another time; and
+/// the longest it may ask for: as long as it reads, the write-ahead log cannot be cut.
+inline constexpr std::uint64_t sql_ms_default = 30000;
+inline constexpr std::uint64_t sql_ms_max = 600000;
+/// Queries open at once, each with a connection (some 100 KB, and the pages), and those that
+/// compute: the pool has other things to do.
+inline constexpr std::size_t sql_queries_max = 64;
+inline constexpr std::size_t sql_running_max = 2;
+/// The answer that a live query remembers, and the least time between two looks.
+inline constexpr std::size_t sql_live_bytes_max = std::size_t{8} << 20;
+inline constexpr std::uint64_t sql_live_ms_min = 100;
+/// Indexes on members of the content; each costs every message that comes in.
+inline constexpr std::size_t json_indexes_max = 32;
+inline constexpr std::size_t json_index_paths_max = 4;
+inline constexpr std::size_t json_index_path_bytes_max = 200;
+inline constexpr std::size_t json_indexes_file_bytes_max = std::size_t{64} << 10;
+/// The write-ahead log of the core database, where some reader keeps it from being cut (setting
+/// `flume.walBytesMax`): several times what checkpoints leave, small beside the database.
+inline constexpr std::uint64_t core_wal_bytes_max_default = std::uint64_t{256} << 20;
 
 // --- peer table
 /// Servers known, about 1.5 KB each; there are some hundred pubs, and anybody can announce more.

@@ -109,8 +109,8 @@ struct CoreLoader::Files {
     sqlite::Record record;
     sqlite::Tree names, messages, contents, contacts, unreadable, links, by_name;
     RunSorter<NameEntry> sorted_names;
-    Index by_key, by_feed, by_received, by_rts, by_type, by_opened, by_root, by_dest, by_contact,
-        by_contacted;
+    Index by_key, by_feed, by_received, by_rts, by_type, by_opened, by_root, by_part, by_dest,
+        by_contact, by_contacted;
 
     Files(std::unique_ptr<sqlite::PageFile> file, SpillFile spilled, const Roots& roots)
         : pages(std::move(file)),
@@ -130,6 +130,7 @@ struct CoreLoader::Files {
           by_type(index(roots["by_type"], "iri")),
           by_opened(index(roots["by_opened"], "ri")),
           by_root(index(roots["by_root"], "iri")),
+          by_part(index(roots["by_part"], "iii")),
           by_dest(index(roots["by_dest"], "iii")),
           by_contact(index(roots["by_contact"], "iii")),
           by_contacted(index(roots["by_contacted"], "iii")) {}
@@ -241,6 +242,7 @@ Result<void> CoreLoader::add_message(const MessageRows& rows, std::int64_t autho
     if (done && type != 0) done = to.by_type.add(ordered(type), received, offset);
     if (done && rows.privacy == Privacy::opened) done = to.by_opened.add(received, offset);
     if (done && root != 0) done = to.by_root.add(ordered(root), resolved, offset);
+    if (done && root != 0) done = to.by_part.add(by, ordered(root), offset);
     return done;
 }
 
@@ -336,7 +338,7 @@ Result<void> CoreLoader::finish_trees() {
     }
     for (auto* index :
          {&to.by_key, &to.by_feed, &to.by_received, &to.by_rts, &to.by_type, &to.by_opened,
-          &to.by_root, &to.by_dest, &to.by_contact, &to.by_contacted}) {
+          &to.by_root, &to.by_part, &to.by_dest, &to.by_contact, &to.by_contacted}) {
         if (auto ok = index->finish(); !ok) return ok;
     }
     auto done = to.sorted_names.drain([&](const NameEntry& entry) {

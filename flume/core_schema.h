@@ -43,6 +43,7 @@ inline constexpr const char* core_indexes[] = {
     "CREATE INDEX by_type ON messages(type,received) WHERE type IS NOT NULL",
     "CREATE INDEX by_opened ON messages(received) WHERE privacy=2",
     "CREATE INDEX by_root ON messages(root,rts) WHERE root IS NOT NULL",
+    "CREATE INDEX by_part ON messages(author,root) WHERE root IS NOT NULL",
     "CREATE INDEX by_dest ON links(dest,message,rel)",
     "CREATE INDEX by_contact ON contacts(author,contact)",
     "CREATE INDEX by_contacted ON contacts(contact,author)",

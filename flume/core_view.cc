@@ -6,6 +6,12 @@
 #include "flume/core_tables.h"
 
 namespace sbot::flume {
+namespace {
+
+// The longest that the writer waits for readers before it says that the log cannot be cut.
+constexpr int truncate_busy_ms = 100;
+
+}  // namespace
 
 CoreView::CoreView(Options options)
     : options_(std::move(options)), maker_(options_.unbox, RowMaker::Secret::random()) {}
@@ -43,6 +49,10 @@ Result<void> CoreView::start() {
         if (auto ok = database_->reset(); !ok) return ok;
         if (auto ok = create(0); !ok) return ok;
     }
+    database_->on_row([this](std::string_view table, bool updated) {
+        changed_ |= parts_changed(table, updated);
+    });
+    wal_look_at_ = options_.wal_bytes_max;
     return prepare();
 }
 
@@ -53,6 +63,8 @@ Result<void> CoreView::prepare() {
     auto covered = tables_->read_progress();
     if (!covered) return std::move(covered).error();
     covered_ = std::move(*covered);
+    // A spoilt list costs these indexes, nothing else; whoever asks for them is told.
+    if (auto indexes = json_indexes()) return make_json_indexes(*database_, *indexes);
     return {};
 }
 
@@ -72,7 +84,31 @@ Result<void> CoreView::clear(std::uint64_t generation) {
     tables_.reset();
     if (auto ok = database_->reset(); !ok) return ok;
     if (auto ok = create(generation); !ok) return ok;
-    return prepare();
+    if (auto ok = prepare(); !ok) return ok;
+    changed_ = part_all;
+    after_commit();
+    return {};
+}
+
+/// Others hear what has changed; and so that one that reads for ever does not fill the disk, the
+/// write-ahead log is looked at.
+void CoreView::after_commit() {
+    if (options_.committed && changed_ != 0) options_.committed(changed_);
+    changed_ = 0;
+    if (options_.wal_bytes_max > 0) watch_wal();
+}
+
+void CoreView::watch_wal() {
+    base::PosixFiles files;
+    auto log = files.info(path() + "-wal");
+    if (!log || log->bytes < wal_look_at_) return;
+    auto cut = database_->truncate_log(truncate_busy_ms);
+    if (cut && *cut) {
+        wal_look_at_ = options_.wal_bytes_max;
+        return;
+    }
+    wal_look_at_ = log->bytes + options_.wal_bytes_max / 8;
+    if (options_.wal_stuck) options_.wal_stuck(log->bytes);
 }
 
 Result<void> CoreView::apply(std::span<const Entry> batch, Place place) {
@@ -108,7 +144,9 @@ Result<void> CoreView::apply_in_transaction(const RowBatch& batch, Place place,
     if (level) tables_->texts_reach(after.upto);
     if (auto ok = tables_->write_states(); !ok) return ok;
     if (auto ok = tables_->write_progress(after); !ok) return ok;
-    return (*transaction)->commit();
+    if (auto ok = (*transaction)->commit(); !ok) return ok;
+    after_commit();
+    return {};
 }
 
 Result<void> CoreView::retract(std::span<const Entry> entries) {
@@ -121,7 +159,11 @@ Result<void> CoreView::retract(std::span<const Entry> entries) {
     auto done = tables_->remove(rows_);
     if (done) done = tables_->write_progress(covered_);
     if (done) done = (*transaction)->commit();
-    if (!done) tables_->forget(before);
+    if (done) {
+        after_commit();
+    } else {
+        tables_->forget(before);
+    }
     if (building_) {
         for (const Entry& entry : entries) {
             retracted_.emplace_back(entry.offset, base::to_bytes(entry.data));
@@ -144,6 +186,8 @@ void CoreView::stop_building() {
 Result<void> CoreView::finish_built(const Log& log) {
     Options options = options_;
     options.path = building_path();
+    options.committed = {};
+    options.wal_bytes_max = 0;
     auto built = open(std::move(options));
     if (!built) return std::move(built).error();
     for (const auto& [offset, data] : retracted_) {
@@ -181,7 +225,53 @@ Result<void> CoreView::adopt(const Log& log) {
     if (auto ok = files.rename(building_path(), path()); !ok) return ok;
     if (auto ok = files.sync_folder(path().substr(0, path().rfind('/'))); !ok) return ok;
     stop_building();
-    return start();
+    if (auto ok = start(); !ok) return ok;
+    changed_ = part_all;
+    after_commit();
+    return {};
+}
+
+Result<std::vector<JsonIndex>> CoreView::json_indexes() const {
+    base::PosixFiles files;
+    return read_json_indexes(files, json_indexes_path(path()));
+}
+
+Result<void> CoreView::make_index(const JsonIndex& index) {
+    auto noted = json_indexes();
+    if (!noted) return std::move(noted).error();
+    for (const JsonIndex& each : *noted) {
+        if (each.name != index.name) continue;
+        if (each == index) return make_json_index(*database_, index);
+        return error(Errc::invalid,
+                     "there is another index called " + index.name + ", drop it first");
+    }
+    if (noted->size() >= limits::json_indexes_max) {
+        return error(Errc::limit, "there are " + std::to_string(noted->size()) +
+                                      " indexes, and no more can be made: drop one first");
+    }
+    if (auto ok = check_json_index(*database_, index); !ok) return ok;
+    // Sorting may take more memory than there is to spare.
+    if (auto ok = database_->run("PRAGMA temp_store=FILE"); !ok) return ok;
+    auto made = make_json_index(*database_, index);
+    auto restored = database_->run("PRAGMA temp_store=MEMORY");
+    if (!made) return made;
+    if (!restored) return restored;
+    noted->push_back(index);
+    base::PosixFiles files;
+    after_commit();
+    return write_json_indexes(files, json_indexes_path(path()), *noted);
+}
+
+Result<void> CoreView::drop_index(const std::string& name) {
+    auto noted = json_indexes();
+    if (!noted) return std::move(noted).error();
+    if (std::erase_if(*noted, [&](const JsonIndex& each) { return each.name == name; }) == 0) {
+        return error(Errc::not_found, "there is no index called " + name);
+    }
+    base::PosixFiles files;
+    auto forgotten = write_json_indexes(files, json_indexes_path(path()), *noted);
+    if (!forgotten) return forgotten;
+    return drop_json_index(*database_, name);
 }
 
 Result<bool> CoreView::catch_up_texts(std::size_t posts_max) {
@@ -195,6 +285,7 @@ Result<bool> CoreView::catch_up_texts(std::size_t posts_max) {
     if (!level) done = level.error();
     if (done) done = tables_->write_progress(covered_);
     if (done) done = (*transaction)->commit();
+    if (done) after_commit();
     if (done) return *level;
     tables_->forget(before);
     return std::move(done).error();

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "flume/core_parts.h"
+#include "flume/json_indexes.h"
 #include "flume/message_rows.h"
 #include "flume/sqlite.h"
 #include "flume/view.h"
@@ -38,7 +40,14 @@ class CoreView final : public View {
         Unbox unbox;  ///< may be empty: then all private content stays sealed
         /// States of feeds whose last message is no longer in the log, asked for whenever the view
         /// starts from nothing. May be empty.
-        std::function<std::vector<FeedState>()> kept;
+        std::function<std::vector<FeedState>()> kept = {};
+        /// Hears after each commit what has changed, on the thread that made it. May be empty.
+        std::function<void(Parts)> committed = {};
+        /// Where the write-ahead log grows beyond this (0: it may) because some reader goes on and
+        /// on, `wal_stuck` hears of it, and again when it has grown by an eighth more. `adopt`
+        /// helps: such a reader keeps the old file, and its log grows no more.
+        std::uint64_t wal_bytes_max = 0;
+        std::function<void(std::uint64_t bytes)> wal_stuck = {};
     };
 
     /// Opens the file, makes it where it is missing, and begins anew where it is damaged or of
@@ -73,6 +82,13 @@ class CoreView final : public View {
     /// an error the old one is still there, or else `clear` helps.
     Result<void> adopt(const Log& log);
 
+    /// Indexes on members of the content: what is noted, also for files made later, and making or
+    /// dropping one. Making one of 750,000 messages takes seconds. Errors: `invalid` for a bad
+    /// definition, or another one of this name; `not_found`; `limit` for too many.
+    Result<std::vector<JsonIndex>> json_indexes() const;
+    Result<void> make_index(const JsonIndex& index);
+    Result<void> drop_index(const std::string& name);
+
     /// Adds some posts to the full text; true when there are no more. A full build leaves it to
     /// this.
     Result<bool> catch_up_texts(std::size_t posts_max);
@@ -87,6 +103,8 @@ class CoreView final : public View {
     Result<void> create(std::uint64_t generation);
     Result<void> apply_in_transaction(const RowBatch& batch, Place place, const Coverage& after);
     Result<void> finish_built(const Log& log);
+    void after_commit();
+    void watch_wal();
 
     Options options_;
     RowMaker maker_;
@@ -94,6 +112,8 @@ class CoreView final : public View {
     std::unique_ptr<CoreTables> tables_;
     Coverage covered_;
     RowBatch rows_;
+    Parts changed_ = 0;              // since the last commit that was told
+    std::uint64_t wal_look_at_ = 0;  // its size from which on something must be done
     bool building_ = false;
     std::vector<std::pair<Offset, Bytes>> retracted_;  // since the building began
 };

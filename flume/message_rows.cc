@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "base/limits.h"
 #include "base/random.h"
@@ -67,6 +68,13 @@ bool is_shallow(std::string_view json) {
 bool is_id(std::string_view name) {
     return !name.empty() && (name[0] == '%' || name[0] == '@' || name[0] == '&') &&
            message::is_link(name);
+}
+
+bool lies_in(std::string_view part, ByteView whole) {
+    const std::less_equal<> not_behind;
+    std::string_view text = base::text_of(whole);
+    return not_behind(text.data(), part.data()) &&
+           not_behind(part.data() + part.size(), text.data() + text.size());
 }
 
 /// What ssb-friends makes of a message with a `contact`; it does not look at the type.
@@ -173,6 +181,11 @@ void RowMaker::add(RowBatch& batch, const Entry& entry) {
     rows.claimed = envelope->claimed;
     rows.resolved = envelope->resolved();
     add_content(batch, readable_content(*envelope, rows), rows);
+    // What lies in the entry need not be copied; what was opened, or mended because it was no
+    // UTF-8, is gone with the next one.
+    if (rows.content && !lies_in(*rows.content, entry.data)) {
+        rows.content = batch.keep(*rows.content);
+    }
     batch.messages_.push_back(rows);
 }
 
@@ -194,14 +207,7 @@ void RowMaker::add_content(RowBatch& batch, json::Value content, MessageRows& ro
     std::string copy;
     std::string cut;
     if (auto type = type_of(content, cut)) rows.type = batch.keep(well_formed(*type, copy));
-    if (content.exists()) {
-        // What lies in the entry need not be copied.
-        std::string_view source = content.source();
-        if (rows.privacy == Privacy::opened || !base::is_utf8(source)) {
-            source = batch.keep(well_formed(source, copy));
-        }
-        if (is_shallow(source)) rows.content = source;
-    }
+    if (content.exists() && is_shallow(content.source())) rows.content = content.source();
     if (content.is_object()) {
         rows.root = message_link(batch, content["root"]);
         rows.fork = message_link(batch, content["fork"]);

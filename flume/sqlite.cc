@@ -19,7 +19,10 @@ Errc code_of(int result) {
         case SQLITE_CANTOPEN:
         case SQLITE_NOMEM: return Errc::io;
         case SQLITE_READONLY:
+        case SQLITE_AUTH:
         case SQLITE_PERM: return Errc::denied;
+        case SQLITE_INTERRUPT: return Errc::cancelled;
+        case SQLITE_TOOBIG: return Errc::limit;
         // A statement that does not compile: what is in the file is not what we put there.
         case SQLITE_ERROR:
         case SQLITE_SCHEMA: return Errc::corrupt;
@@ -56,10 +59,12 @@ Result<Database> Database::open(const std::string& path, Options options) {
     sqlite3_busy_timeout(raw, static_cast<int>(limits::view_busy_ms_max));
     // Not asked for, so not to be had by a damaged file either.
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    // Views of ours use JSON functions, which this version counts among the unsafe.
-    sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.read_only ? 1 : 0, nullptr);
-    std::string pragmas = "PRAGMA secure_delete=OFF;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-" +
-                          std::to_string(options.cache_bytes / 1024) + ";";
+    // Views and indexes of ours use JSON functions, which this version counts among the unsafe;
+    // what is unsafe indeed (extensions) is not to be had at all.
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, nullptr);
+    std::string pragmas = "PRAGMA secure_delete=OFF;PRAGMA cache_size=-" +
+                          std::to_string(options.cache_bytes / 1024) +
+                          ";PRAGMA temp_store=" + (options.sort_in_files ? "FILE;" : "MEMORY;");
     if (!options.read_only) {
         pragmas +=
             "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
@@ -121,6 +126,36 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return statement;
 }
 
+Result<Statement> Database::prepare_only(std::string_view sql) {
+    if (sql.find('\0') != sql.npos) return error(Errc::invalid, "a zero byte in the SQL");
+    const char* const end = sql.data() + sql.size();
+    auto next = [&](const char*& at, Statement& made) -> Result<void> {
+        sqlite3_stmt* raw = nullptr;
+        int result = sqlite3_prepare_v3(db_.get(), at, static_cast<int>(end - at), 0, &raw, &at);
+        made.statement_.reset(raw);
+        if (result == SQLITE_OK) return {};
+        Error wrong = failed(db_.get(), result);
+        if (wrong.code == Errc::corrupt && (result & 0xff) == SQLITE_ERROR) {
+            wrong.code = Errc::invalid;
+        }
+        return wrong;
+    };
+    const char* at = sql.data();
+    Statement first, second;
+    if (auto ok = next(at, first); !ok) return std::move(ok).error();
+    if (!first.statement_) return error(Errc::invalid, "there is no statement in it");
+    // Behind it may be blanks, comments and semicolons, which prepare to nothing.
+    while (at < end) {
+        const char* const from = at;
+        auto ok = next(at, second);
+        if (!ok || second.statement_) {
+            return error(Errc::invalid, "more than one statement: ask them one by one");
+        }
+        if (at == from) break;
+    }
+    return first;
+}
+
 Result<std::int64_t> Database::number(std::string_view sql) {
     auto statement = prepare(sql);
     if (!statement) return std::move(statement).error();
@@ -131,6 +166,26 @@ Result<std::int64_t> Database::number(std::string_view sql) {
 
 std::int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
 std::int64_t Database::inserted() const { return sqlite3_last_insert_rowid(db_.get()); }
+
+void Database::on_row(OnRow heard) {
+    on_row_ = std::make_unique<OnRow>(std::move(heard));
+    sqlite3_update_hook(
+        db_.get(),
+        [](void* told, int what, const char*, const char* table, sqlite3_int64) {
+            (*static_cast<OnRow*>(told))(table, what == SQLITE_UPDATE);
+        },
+        on_row_.get());
+}
+
+Result<bool> Database::truncate_log(int busy_ms) {
+    sqlite3_busy_timeout(db_.get(), busy_ms);
+    int result =
+        sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    sqlite3_busy_timeout(db_.get(), static_cast<int>(limits::view_busy_ms_max));
+    if ((result & 0xff) == SQLITE_BUSY) return false;
+    if (result != SQLITE_OK) return failed(db_.get(), result);
+    return true;
+}
 
 Result<void> Database::reset() {
     sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
@@ -204,7 +259,12 @@ bool Statement::is_null(int column) const {
     return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
+bool Statement::reads_only() const { return sqlite3_stmt_readonly(statement_.get()) != 0; }
 int Statement::parameters() const { return sqlite3_bind_parameter_count(statement_.get()); }
+std::string_view Statement::parameter_name(int at) const {
+    const char* name = sqlite3_bind_parameter_name(statement_.get(), at);
+    return name != nullptr ? name : "";
+}
 int Statement::columns() const { return sqlite3_column_count(statement_.get()); }
 std::string_view Statement::column_name(int column) const {
     const char* name = sqlite3_column_name(statement_.get(), column);

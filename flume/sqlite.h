@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,8 @@ struct sqlite3_stmt;
 /// nobody else includes sqlite3.h.
 ///
 /// Errors: `corrupt` (not a database, or a damaged one: throw it away and build it anew), `timeout`
-/// (another connection writes for too long), `io` (disk full and the like), `invalid` for the rest,
-/// which is a mistake of ours.
+/// (another connection writes for too long), `io` (disk full and the like), `cancelled` (a Fence's
+/// brake), `invalid` for the rest, which is a mistake of ours.
 namespace sbot::flume::sqlite {
 
 /// A prepared statement. Parameters count from 1, columns from 0. What is bound as text or bytes is
@@ -49,7 +50,10 @@ class Statement {
     /// For statements that somebody else wrote: how many parameters and columns there are, what a
     /// column is called, and what is in it.
     enum class Kind : std::uint8_t { null, integer, real, text, bytes };
+    bool reads_only() const;
     int parameters() const;
+    /// With its `:`, `@`, `$` or `?`; empty for a plain `?`.
+    std::string_view parameter_name(int at) const;
     int columns() const;
     std::string_view column_name(int column) const;
     Kind kind(int column) const;
@@ -68,6 +72,8 @@ class Database {
     struct Options {
         bool read_only = false;
         std::size_t cache_bytes = std::size_t{32} << 20;
+        /// What is sorted goes into nameless files beyond the cache, not into memory.
+        bool sort_in_files = false;
     };
 
     /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
@@ -83,8 +89,20 @@ class Database {
     Result<void> run(const char* sql);
     /// A statement must not outlive its database.
     Result<Statement> prepare(std::string_view sql);
+    /// For SQL that somebody else wrote: exactly one statement. Errors: `invalid`, with SQLite's
+    /// words for it.
+    Result<Statement> prepare_only(std::string_view sql);
     /// One number from one row; 0 if there is none.
     Result<std::int64_t> number(std::string_view sql);
+
+    /// Hears of every row that this connection inserts, updates or deletes, but for those of tables
+    /// without row ids; also of those that are rolled back.
+    using OnRow = std::function<void(std::string_view table, bool updated)>;
+    void on_row(OnRow heard);
+
+    /// Brings the write-ahead log into the file and cuts it to nothing, waiting `busy_ms` for those
+    /// who read; false if one of them goes on for longer.
+    Result<bool> truncate_log(int busy_ms);
 
     /// Rows changed by the last statement; the row id of the last insertion.
     std::int64_t changes() const;
@@ -95,10 +113,12 @@ class Database {
     Result<void> reset();
 
  private:
+    friend class Fence;
     friend class Transaction;
     struct Close {
         void operator()(sqlite3* db) const;
     };
+    std::unique_ptr<OnRow> on_row_;  // SQLite has its address
     std::unique_ptr<sqlite3, Close> db_;
     // What each transaction needs, compiled once.
     std::optional<Statement> begin_, commit_;

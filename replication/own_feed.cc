@@ -45,7 +45,8 @@ bool OwnFeed::must_wait(const Known& known, std::uint64_t now_ms) {
 
 void OwnFeed::look(const Known& known) {
     bool has_all = known.said && *known.said <= known.have && known.signed_beyond <= known.have;
-    if (has_all) doubt_ = Doubt::none;
+    bool nobody_to_ask = doubt_ == Doubt::restored && !known.follow_some && !known.said;
+    if (has_all || nobody_to_ask) doubt_ = Doubt::none;
 }
 
 std::string OwnFeed::take_warning() { return std::exchange(warning_, {}); }

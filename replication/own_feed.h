@@ -16,7 +16,8 @@ namespace sbot::replication {
 ///   gap is filled.
 /// - What a peer merely says counts if we follow it, and for `note_wait_ms` without a message of
 ///   ours coming in. Strangers say what they like.
-/// - A folder that is a copy or was restored, or a start with `--recover`: peers are asked first.
+/// - A folder that is a copy or was restored, or a start with `--recover`: peers are asked first. A
+///   copy that follows nobody has nobody to ask, and no peer's log that it could fork in.
 class OwnFeed {
  public:
     static constexpr std::uint64_t note_wait_ms = 10000;
@@ -34,6 +35,7 @@ class OwnFeed {
         Sequence signed_beyond = 0;    ///< a message of ours that was seen, if beyond those
         std::optional<Sequence> said;  ///< the most that a peer we follow has by its own words;
                                        ///< nothing: none has said anything
+        bool follow_some = true;       ///< there is anybody whose word would count
     };
 
     explicit OwnFeed(Doubt doubt) : doubt_(doubt) {}

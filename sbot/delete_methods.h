@@ -25,6 +25,10 @@ struct DeleteServices {
     io::Task<void> rebuilding{};
 };
 
+/// Makes the index anew beside the old one, from which readers then part; false if that is
+/// going on, or the index is not there yet.
+bool renew_index(DeleteServices& services);
+
 /// del, of a message or of a feed, and rebuild (ssb-db 20.4).
 void add_delete_methods(muxrpc::Router& router, DeleteServices& services);
 

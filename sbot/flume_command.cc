@@ -257,6 +257,11 @@ int stats(const Settings& settings) {
     out.member("deleted", static_cast<double>(deleted));
     out.member("noMessages", static_cast<double>(odd));
     out.member("damagedBytes", static_cast<double>((*cursor)->damage().bytes));
+    // Large where some program reads the index and does not end its transaction.
+    for (auto [name, suffix] : {std::pair("indexBytes", ""), std::pair("walBytes", "-wal")}) {
+        auto file = files.info(index_path(settings) + suffix);
+        out.member(name, file ? static_cast<double>(file->bytes) : 0);
+    }
     out.name("types").begin_object();
     for (auto& [count, type] : common) out.member(type, static_cast<double>(count));
     out.end_object().end_object();

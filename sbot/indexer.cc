@@ -237,8 +237,10 @@ io::Task<void> Indexer::take_in_ahead() {
     Batches batches = std::exchange(urgent_, {});
     std::erase_if(batches, [this](const auto& each) { return indexed_ >= each->offsets.back(); });
     if (batches.empty()) co_return;
+    going_ahead_ = true;
     auto working = lane_.run(&bring_in_ahead, std::ref(view_), std::move(batches));
     auto done = co_await working;
+    going_ahead_ = false;
     // Once more in its turn, and then an error is told.
     (void)done.has_value();
 }
@@ -337,6 +339,11 @@ io::Async<void> Indexer::catch_up_texts() {
     }
 }
 
+io::Async<void> Indexer::with_index(std::function<Result<void>(flume::CoreView&)> what) {
+    auto doing = lane_.run(std::move(what), std::ref(view_));
+    co_return co_await doing;
+}
+
 // --- deletion
 
 io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journal& journal,
@@ -408,6 +415,18 @@ io::Task<void> Indexer::level() {
     const auto failures = failures_;
     while ((taken_in_ < wanted || failed_) && failures_ == failures) {
         hurry();
+        co_await moved_on_.wait();
+    }
+}
+
+io::Task<void> Indexer::local_level() {
+    if (waiting_records_ < limits::index_job_records_max) {
+        auto few = level();
+        co_await few;
+        co_return;
+    }
+    const auto failures = failures_;
+    while ((!urgent_.empty() || going_ahead_) && failures_ == failures) {
         co_await moved_on_.wait();
     }
 }

@@ -65,6 +65,9 @@ class Indexer {
     /// Brings the full text up to date, in chunks between which all else has its turn.
     io::Async<void> catch_up_texts();
 
+    /// Does something with the index on the lane, between jobs.
+    io::Async<void> with_index(std::function<Result<void>(flume::CoreView&)> what);
+
     /// From the writer: this is in the log and on the disk.
     void stored(std::shared_ptr<const Batch> batch);
     /// From the writer, which appends nothing meanwhile.
@@ -81,6 +84,9 @@ class Indexer {
     /// Waits until the index has all that is stored now, or an attempt at that has failed. While it
     /// catches up, only what was stored since it began.
     io::Task<void> level();
+    /// Waits until what was written here by now can be found, or an attempt at that has failed;
+    /// never for thousands of others.
+    io::Task<void> local_level();
     /// An error, after one more attempt, if what is stored cannot be indexed.
     io::Async<void> works();
     /// Waits until the index covers the entry at `upto`. Errors: `not_found` where the log has no
@@ -114,6 +120,7 @@ class Indexer {
     Batches working_on_;
     std::size_t waiting_records_ = 0;
     bool local_waits_ = false;
+    bool going_ahead_ = false;
     bool hurried_ = false;
     std::uint64_t resting_since_ms_ = 0, rest_ms_ = 0;
     bool catching_up_ = true;      // from the log, or about to

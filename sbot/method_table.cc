@@ -103,6 +103,23 @@ constexpr MethodArgument link_stream[] = {
     mark,
     reverse};
 
+constexpr MethodArgument sql_query[] = {
+    {"sql", "string", "one SELECT on the tables of docs/schema.md", false},
+    {"params", "any", "values for ? as a list, or for :name as an object"},
+    {"limit", "number", "at most as many rows"},
+    {"lists", "boolean", "rows are lists, not objects", true, "false"},
+    {"since", "number",
+     "wait until the index has this offset of the log; true: what the log has now"},
+    {"timeout", "number", "milliseconds, for that and then for the query", true, "30000"},
+    {"live", "boolean",
+     "go on: {sync: true}, then {added, removed, changed} whenever the answer has changed", true,
+     "false"},
+    {"key", "string", "the columns by which a live query knows its rows"}};
+constexpr MethodArgument sql_index[] = {
+    {"name", "string", "what to call it: small letters, digits and _", false},
+    {"path", "string", "the member, like $.about or $.mentions[0].link, or a list of such", false}};
+constexpr MethodArgument an_sql_index[] = {{"name", "string", "the index", false}};
+
 constexpr MethodArgument publish_content[] = {
     {"type", "string", "of the content, 3 to 52 characters; all other options go into it too",
      false},
@@ -223,6 +240,12 @@ constexpr MethodEntry table[] = {
     {"del", async, Allow::local, "delete a message or a feed here (nowhere else)", delete_what},
     {"rebuild", async, Allow::local, "make all indexes anew"},
 
+    {"sql.query", source, Allow::local, "rows of the index, and what changes", sql_query},
+    {"sql.index", async, Allow::local, "make an index on a member of the content", sql_index},
+    {"sql.dropIndex", async, Allow::local, "drop it again", an_sql_index},
+    {"sql.indexes", async, Allow::local, "the indexes on members of the content"},
+    {"sql.help", sync, Allow::local, "the methods of this group"},
+
     {"multiserver.address", sync, Allow::local, "the addresses of this server", scope},
     {"multiserver.parse", sync, Allow::local, "take addresses apart", address_text},
     {"multiserver.help", sync, Allow::local, "the methods of this group"},
@@ -309,6 +332,7 @@ constexpr MethodEntry table[] = {
 
 constexpr MethodGroup groups[] = {
     {"", "an append-only log of signed messages, its feeds and their replication"},
+    {"sql", "SQL on the index of all messages"},
     {"multiserver", "addresses that this server listens on"},
     {"gossip", "connections to peers"},
     {"conn", "connections to peers, as newer applications ask for them"},

@@ -55,6 +55,13 @@ std::uint64_t inactivity_of(const Settings& settings) {
     return usable ? static_cast<std::uint64_t>(limit_ms) : limits::inactivity_ms_default;
 }
 
+/// The size of the index's write-ahead log that is too much.
+std::uint64_t wal_bytes_max(const Settings& settings) {
+    const double given = number_of(settings.all.at("flume.walBytesMax"));
+    const bool usable = given >= 1 && given < 1e15;
+    return usable ? static_cast<std::uint64_t>(given) : limits::core_wal_bytes_max_default;
+}
+
 std::string contacts_path(const Settings& settings) {
     return settings.folder + "/flume/contacts.sqlite";
 }
@@ -195,6 +202,9 @@ void Node::add_methods() {
     add_raw_methods(router_, *raw_services_);
     links_services_.reset(new LinksServices{pool_, readable_, *indexer_, *reading_});
     add_links_methods(router_, *links_services_);
+    sql_services_.reset(
+        new SqlServices{loop_, pool_, readable_, *indexer_, *reading_, view_->path(), news_});
+    add_sql_methods(router_, *sql_services_);
     status_services_.reset(new StatusServices{loop_, settings_, keys_.id, *entries_, *indexer_,
                                               *feeds_, *reading_,
                                               [this](json::Writer& out) { write_status(out); }});
@@ -202,6 +212,7 @@ void Node::add_methods() {
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
                                               *writer_, *indexer_, *reading_});
     add_delete_methods(router_, *delete_services_);
+    leaving_stuck_ = leave_stuck_readers();
     friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
     add_friend_methods(router_, *friend_services_);
     add_blob_methods(router_, *blobs_, *blob_wants_);
@@ -216,12 +227,17 @@ void Node::add_methods() {
 }
 
 /// The parts of `status` that others know.
+/// Neither of these is among the reference's.
 void Node::write_status(json::Writer& out) const {
     gossip_->write_status(out);
     const auto& traffic = replicator_->traffic();
     out.name("replication").begin_object();
     out.member("received", static_cast<double>(traffic.received));
     out.member("sent", static_cast<double>(traffic.sent)).end_object();
+    if (wal_stuck_ == 0) return;
+    out.name("index").begin_object();
+    out.member("stuckReaders", static_cast<double>(wal_stuck_));
+    out.member("walBytes", static_cast<double>(news_->stuck_bytes())).end_object();
 }
 
 /// As the peers and the scheduler ask for it: negative for a blocked feed, far where it is unknown.
@@ -371,6 +387,8 @@ Result<void> Node::open_index() {
     options.path = settings_.folder + "/flume/core.sqlite";
     options.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
     options.kept = [this] { return flume::kept_states(*journal_); };
+    options.wal_bytes_max = wal_bytes_max(settings_);
+    CommitNews::follow(news_, loop_, options);
     auto view = flume::CoreView::open(std::move(options));
     if (!view) return std::move(view).error();
     view_ = std::move(*view);
@@ -486,6 +504,23 @@ io::Task<void> Node::index_texts() {
     auto indexing = indexer_->catch_up_texts();
     auto done = co_await indexing;
     if (!done) log_.error("index", done.error().what);
+}
+
+/// A program that never ends its transaction keeps the index's write-ahead log from being cut. It
+/// keeps the file it reads, then; all others go on with a new one.
+io::Task<void> Node::leave_stuck_readers() {
+    while (true) {
+        co_await news_->stuck().wait();
+        const bool renews = renew_index(*delete_services_);
+        if (!renews) continue;
+        ++wal_stuck_;
+        log_.warning("index",
+                     "some program reads flume/core.sqlite and does not end its transaction: its "
+                     "write-ahead log has " +
+                         std::to_string(news_->stuck_bytes()) +
+                         " bytes. The index is made anew beside it; that program keeps the old one "
+                         "(see docs/schema.md)");
+    }
 }
 
 io::Async<void> Node::index() {

@@ -18,6 +18,7 @@
 #include "net/secure_stream.h"
 #include "sbot/blob_keeper.h"
 #include "sbot/blob_wants.h"
+#include "sbot/commit_news.h"
 #include "sbot/data_folder.h"
 #include "sbot/delete_methods.h"
 #include "sbot/feeds.h"
@@ -39,6 +40,7 @@
 #include "sbot/replication_methods.h"
 #include "sbot/server_methods.h"
 #include "sbot/settings.h"
+#include "sbot/sql_methods.h"
 #include "sbot/status_methods.h"
 #include "sbot/writer.h"
 
@@ -86,6 +88,7 @@ class Node {
     void learn_own(const std::vector<flume::FeedState>& states);
     io::Async<flume::Damage> make_index();
     io::Task<void> index_texts();
+    io::Task<void> leave_stuck_readers();
     Result<void> open_blobs();
     Result<void> tell_js(const std::vector<flume::FeedState>& states);
     void make_friends();
@@ -115,6 +118,7 @@ class Node {
     std::optional<JsLast> js_last_;    // of our own feed
     bool deletions_finished_ = false;  // at this start
     std::unique_ptr<flume::CoreView> view_;
+    std::shared_ptr<CommitNews> news_ = std::make_shared<CommitNews>();
 
     base::SystemClock clock_;
     base::MonotonicTime time_{clock_};
@@ -140,6 +144,7 @@ class Node {
     std::unique_ptr<RawServices> raw_services_;
     std::unique_ptr<LogServices> log_services_;
     std::unique_ptr<LinksServices> links_services_;
+    std::unique_ptr<SqlServices> sql_services_;
     std::unique_ptr<StatusServices> status_services_;
     std::unique_ptr<DeleteServices> delete_services_;
     std::unique_ptr<FriendServices> friend_services_;
@@ -156,6 +161,8 @@ class Node {
     std::unique_ptr<Peers> peers_;
     io::Task<void> befriending_;
     io::Task<void> texts_;  // the full text comes after all else
+    int wal_stuck_ = 0;     // how often
+    io::Task<void> leaving_stuck_;
 };
 
 }  // namespace sbot::app

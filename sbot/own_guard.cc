@@ -25,9 +25,8 @@ std::string history_arguments(const FeedId& own, Sequence from) {
 
 }  // namespace
 
-OwnGuard::OwnGuard(io::Loop& loop, const Friends& friends,
-                   const replication::Replicator& replicator, Feeds& feeds, base::Logger& log,
-                   Doubt doubt, OnSettled on_settled)
+OwnGuard::OwnGuard(io::Loop& loop, Friends& friends, const replication::Replicator& replicator,
+                   Feeds& feeds, base::Logger& log, Doubt doubt, OnSettled on_settled)
     : loop_(loop),
       friends_(friends),
       replicator_(replicator),
@@ -43,11 +42,22 @@ bool OwnGuard::follows(const FeedId& peer) const {
     return friends_.now()->graph().between(feeds_.own(), peer) == friends::Relation::follow;
 }
 
+bool OwnGuard::follows_some() const {
+    const friends::Graph graph = friends_.now()->graph();
+    auto own = graph.names->find(feeds_.own());
+    if (!own) return false;
+    const auto edges = graph.edges->of(*own);
+    return std::any_of(edges.begin(), edges.end(), [&](const friends::Edge& edge) {
+        return edge.to != *own && edge.relation == friends::Relation::follow;
+    });
+}
+
 /// What peers have told since they connected; what they had when they were here last is no answer.
 OwnFeed::Known OwnGuard::known() const {
     OwnFeed::Known known;
     known.have = feeds_.latest(feeds_.own());
     known.signed_beyond = feeds_.own_beyond();
+    known.follow_some = !friends_known_ || follows_some();
     auto hear = [&](const FeedId& peer, std::int64_t has) {
         if (has < 0 || !follows(peer)) return;
         known.said = std::max(known.said.value_or(0), static_cast<Sequence>(has));
@@ -64,6 +74,11 @@ OwnFeed::Known OwnGuard::known() const {
 }
 
 io::Task<void> OwnGuard::clear_to_publish() {
+    if (!settled_ && !friends_known_) {
+        auto loading = friends_.fresh();
+        auto loaded = co_await loading;
+        friends_known_ = loaded.has_value();
+    }
     own_.begin(loop_.now_ms());
     while (true) {
         auto verdict = own_.ask(known(), loop_.now_ms());

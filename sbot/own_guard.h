@@ -26,7 +26,7 @@ class OwnGuard {
     using OnSettled = std::function<void()>;
 
     /// All that is handed in outlives this.
-    OwnGuard(io::Loop& loop, const Friends& friends, const replication::Replicator& replicator,
+    OwnGuard(io::Loop& loop, Friends& friends, const replication::Replicator& replicator,
              Feeds& feeds, base::Logger& log, Doubt doubt, OnSettled on_settled);
 
     /// Returns when one may publish, or knows that one may not: see `Feeds::publish`.
@@ -45,19 +45,21 @@ class OwnGuard {
  private:
     replication::OwnFeed::Known known() const;
     bool follows(const FeedId& peer) const;
+    bool follows_some() const;
     bool may_lack() const;
     io::Async<bool> fetch(muxrpc::Session& session);
     io::Task<void> watch();
     void conclude();
 
     io::Loop& loop_;
-    const Friends& friends_;
+    Friends& friends_;
     const replication::Replicator& replicator_;
     Feeds& feeds_;
     base::Logger& log_;
     OnSettled on_settled_;
     replication::OwnFeed own_;
     bool settled_;
+    bool friends_known_ = false;
     std::unordered_map<FeedId, Sequence> shown_;  // while there is doubt
     io::Event doubted_;                           // set for a moment
     io::Task<void> watching_;

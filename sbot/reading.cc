@@ -320,12 +320,14 @@ Reading::Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const F
       feeds_(feeds),
       indexer_(indexer),
       index_path_(std::move(index_path)),
-      readers_(readers_max) {}
+      readers_(readers_max) {
+    usable_.set();
+}
 
 void Reading::open(double last_received) {
     last_received_ = std::max(last_received_, last_received);
     if (auto upto = indexer_.indexed()) end_ = *upto + 1;
-    ready_.set();
+    go_on();
 }
 
 io::Task<void> Reading::level() {
@@ -358,6 +360,7 @@ void Reading::learn(std::string_view message, std::string_view read_key) {
 
 io::Task<void> Reading::pause() {
     ready_.reset();
+    usable_.reset();
     while (uses_ > 0) {
         unused_.reset();
         co_await unused_.wait();
@@ -385,6 +388,7 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
     if (!ready_.is_set() && feeds_.first_new()) {
         auto indexing = indexer_.level();
         co_await indexing;
+        co_await usable_.wait();
         Use use(*this);
         auto early = flume::CoreReader::open(index_path_);
         if (!early) co_return std::move(early).error();

@@ -50,12 +50,19 @@ class Reading {
     io::Event& ready() { return ready_; }
     /// Waits until all that is stored now can be read: what a reading call does first.
     io::Task<void> level();
+    /// Set but for the moments in which another index takes the place of this one: for those who
+    /// want to know what is in it now, whether it covers the log or not. They keep a `Use` while
+    /// they open it.
+    io::Event& usable() { return usable_; }
     /// Set for a moment whenever more can be read.
     io::Event& grown() { return grown_; }
     /// Around a rebuilding of the index: lets the reads under way come to their end and has all
     /// others wait until `go_on`.
     io::Task<void> pause();
-    void go_on() { ready_.set(); }
+    void go_on() {
+        usable_.set();
+        ready_.set();
+    }
     /// From the indexer: live streams go on.
     void grown(const Indexer::MovedOn& moved_on);
 
@@ -111,6 +118,7 @@ class Reading {
     std::string index_path_;
 
     io::Event ready_;
+    io::Event usable_;
     io::Event grown_;
     std::uint64_t writes_ = 0;
     std::size_t uses_ = 0;

@@ -124,7 +124,7 @@ run(async () => {
             await Promise.all(links.filter((_, i) => i % 2 === 0).map(dial));
             await level(nodes, total);
         });
-        await test(`${shape}: the one in the middle and an end are killed, and come back`, async () => {
+        await test(`${shape}: the middle one and an end are killed, and come back`, async () => {
             for (const node of [nodes[node_count >> 1], last]) {
                 const acknowledged = (await post(node, 'before the end')).value.sequence;
                 node.child.kill('SIGKILL');

@@ -25,7 +25,8 @@ const lines = async (rpc, id) => (await collect(rpc, 'createUserStream', { id })
     ({ key, value }) => `${key} ${JSON.stringify(value)}`);
 
 run(async () => {
-    const feeds = Array.from({ length: 2 * feeds_each }, (_, number) => make_feed(number, messages_each));
+    const feeds = Array.from({ length: 2 * feeds_each },
+                             (_, number) => make_feed(number, messages_each));
     const caps = random_caps();
     const [ours, theirs] = await Promise.all([
         Server.start({ caps, name: 'ours' }),
@@ -82,7 +83,7 @@ run(async () => {
             }
         }
     });
-    await test('a blob that JavaScript wants is found here, be it stored before or after', async () => {
+    await test('a blob that JavaScript wants is found here, stored before or after', async () => {
         const add = (data) => new Promise((resolve, reject) => pull(
             pull.once(Buffer.from(data)),
             our.blobs.add((error, id) => error ? reject(error) : resolve(id))));

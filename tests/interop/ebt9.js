@@ -1,5 +1,5 @@
 'use strict';
-// The newer JavaScript, ssb-ebt 9 on ssb-db2: feeds by EBT in both directions, either side dialling,
+// The newer JavaScript, ssb-ebt 9 on ssb-db2: feeds by EBT both ways, either side dialling,
 // equal clocks and equal bytes, and new messages as they are published. FEEDS and MESSAGES make it
 // larger.
 const assert = require('assert');

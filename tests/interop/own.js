@@ -1,5 +1,5 @@
 'use strict';
-// Our own feed never forks: a folder restored from a backup next to an ssb-server that has the newer
+// Our own feed never forks: a folder restored from a backup near an ssb-server that has the newer
 // messages, one that has only its secret, one whose last message JavaScript deleted, what strangers
 // say and what they show.
 const assert = require('assert');
@@ -168,7 +168,7 @@ run(async () => {
     });
 
     const fellow = ssb_keys.generate(), stranger = ssb_keys.generate();
-    await test('notes of strangers change nothing; one of a friend delays for ten seconds', async () => {
+    await test("notes of strangers change nothing; a friend's delay for ten seconds", async () => {
         await ours.start();
         our = await ours.client();
         // That folder was copied here: its peers are asked once more.
@@ -202,7 +202,7 @@ run(async () => {
         await ours.stop();
     });
 
-    await test('a signed message of ours beyond the log refuses publishing until it is filled', async () => {
+    await test('no publishing while a signed message of ours lies beyond the log', async () => {
         const all = await chain_over_there();
         restore(backup, ours.folder);
         fs.rmSync(path.join(ours.folder, 'flume/head'));  // nothing shows that it is older

@@ -117,6 +117,26 @@ TEST(OwnFeed, of_a_restored_folder_goes_on_after_thirty_seconds_with_a_warning) 
     EXPECT_FALSE(talker.take_warning().empty());
 }
 
+TEST(OwnFeed, of_a_restored_folder_that_follows_nobody_has_nobody_to_wait_for) {
+    Known known = has(5);
+    known.follow_some = false;
+    OwnFeed own(Doubt::restored);
+    own.begin(0);
+    EXPECT_EQ(own.ask(known, 0), Verdict::publish);
+    EXPECT_EQ(own.doubt(), Doubt::none);
+    EXPECT_TRUE(own.take_warning().empty());
+
+    OwnFeed to_recover(Doubt::recover);
+    to_recover.begin(0);
+    EXPECT_EQ(to_recover.ask(known, 1000000), Verdict::wait);
+
+    // A stranger's word does not count, a proof does.
+    known.signed_beyond = 6;
+    OwnFeed shown(Doubt::restored);
+    shown.begin(0);
+    EXPECT_EQ(shown.ask(known, 0), Verdict::refuse);
+}
+
 TEST(OwnFeed, to_be_recovered_waits_without_limit) {
     OwnFeed own(Doubt::recover);
     own.begin(0);

@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "io/pool.h"
 #include "message/create.h"
+#include "sbot/commit_news.h"
 #include "sbot/feeds.h"
 #include "sbot/reading.h"
 #include "sbot/writer.h"
@@ -98,6 +99,7 @@ class Store {
             if (!plain) return std::nullopt;
             return json::compact(plain->plain.root());
         };
+        CommitNews::follow(news, loop, options);
         auto index = flume::CoreView::open(std::move(options));
         must(index.has_value());
         view = std::move(*index);
@@ -112,6 +114,7 @@ class Store {
                                           [this](const Batch& batch) { batch_done(batch); });
         feeds = std::make_unique<Feeds>(pool, *writer, own, hmac, time, random);
         std::shared_ptr<const Entries> entries(new Entries{log, message::Unboxer(own)});
+        readable = entries;
         reading =
             std::make_unique<Reading>(pool, std::move(entries), *feeds, *indexer, view->path());
         must(loop.run(indexer->catch_up()).has_value());
@@ -151,7 +154,9 @@ class Store {
     message::KeyPair own = pair_of(1);
     message::HmacKey hmac;
     io::Pool pool;
+    std::shared_ptr<CommitNews> news = std::make_shared<CommitNews>();
     std::shared_ptr<flume::OffsetLog> log;
+    std::shared_ptr<const Entries> readable;
     std::unique_ptr<flume::CoreView> view;
     std::unique_ptr<Indexer> indexer;
     std::unique_ptr<Writer> writer;

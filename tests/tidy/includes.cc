@@ -55,7 +55,7 @@ struct Library {
 
 const Library libraries[] = {
     {"uv.h", {"io/"}},
-    {"sqlite3.h", {"flume/sqlite."}},
+    {"sqlite3.h", {"flume/sqlite.", "flume/sqlite_"}},
     {"node_api.h", {"bindings/node/"}},
     {"stddef.h", {"flume/flume.h"}},  // a header for C
     {"stdint.h", {"flume/flume.h"}},

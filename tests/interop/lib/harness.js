@@ -81,7 +81,8 @@ async function test(sentence, body, ms = 60000) {
     } catch (error) {
         failed++;
         console.log(`FAILED ${sentence}`);
-        const lines = String((error && (error.stack || error.message)) || error).split('\n').slice(0, 40);
+        const text = String((error && (error.stack || error.message)) || error);
+        const lines = text.split('\n').slice(0, 40);
         for (const line of lines) console.log(`       ${line.slice(0, 300)}`);
         return false;
     }
