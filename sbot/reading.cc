@@ -101,12 +101,14 @@ PageResult read_page(PageJob job) {
     return result;
 }
 
-struct Place {
+/// What a job found, and the connection it found it with.
+template <typename T>
+struct Found {
     std::unique_ptr<flume::CoreReader> reader;
-    Result<flume::Offset> offset;
+    Result<T> what;
 };
 
-Place find_one(std::unique_ptr<flume::CoreReader> reader, MessageId key) {
+Found<flume::Offset> find_one(std::unique_ptr<flume::CoreReader> reader, MessageId key) {
     auto offset = reader->by_key(key);
     if (!offset) return {std::move(reader), std::move(offset).error()};
     if (!*offset) {
@@ -118,13 +120,8 @@ Place find_one(std::unique_ptr<flume::CoreReader> reader, MessageId key) {
 
 using KeyAndOffset = std::pair<std::string, flume::Offset>;
 
-struct Listed {
-    std::unique_ptr<flume::CoreReader> reader;
-    Result<std::vector<KeyAndOffset>> entries;
-};
-
-Listed list_feed(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<const Entries> from,
-                 FeedId feed) {
+Found<std::vector<KeyAndOffset>> list_feed(std::unique_ptr<flume::CoreReader> reader,
+                                           std::shared_ptr<const Entries> from, FeedId feed) {
     std::vector<KeyAndOffset> entries;
     flume::PageOf page;
     page.limit = limits::view_page_rows_max;
@@ -141,13 +138,9 @@ Listed list_feed(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<cons
     }
 }
 
-struct Values {
-    std::unique_ptr<flume::CoreReader> reader;
-    Result<std::vector<Bytes>> values;
-};
-
-Values read_values(std::unique_ptr<flume::CoreReader> reader, std::shared_ptr<const Entries> from,
-                   FeedId feed, Sequence first, Sequence last) {
+Found<std::vector<Bytes>> read_values(std::unique_ptr<flume::CoreReader> reader,
+                                      std::shared_ptr<const Entries> from, FeedId feed,
+                                      Sequence first, Sequence last) {
     flume::PageOf page;
     page.limit = page_rows;
     page.bounds.gte = static_cast<double>(first);
@@ -393,8 +386,8 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
         auto early = flume::CoreReader::open(index_path_);
         if (!early) co_return std::move(early).error();
         auto finding = pool_.run(&find_one, std::move(*early), key);
-        Place place = co_await finding;
-        if (place.offset) co_return std::move(place.offset);
+        Found<flume::Offset> found = co_await finding;
+        if (found.what) co_return std::move(found.what);
     }
     co_await ready_.wait();
     // What is found needs no waiting for what is on its way into the index.
@@ -408,47 +401,35 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
     co_return co_await again;
 }
 
-io::Async<flume::Offset> Reading::find(MessageId key) {
+template <typename Job, typename... Args>
+auto Reading::ask(Job job, Args... args)
+    -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)> {
     co_await readers_.acquire();
     Permit permit(readers_);
     co_await ready_.wait();
     Use use(*this);
     auto reader = take_reader();
     if (!reader) co_return std::move(reader).error();
-    auto finding = pool_.run(&find_one, std::move(*reader), key);
-    Place place = co_await finding;
-    give_back(std::move(place.reader));
-    co_return std::move(place.offset);
+    auto finding = pool_.run(job, std::move(*reader), std::move(args)...);
+    auto found = co_await finding;
+    give_back(std::move(found.reader));
+    co_return std::move(found.what);
 }
+
+io::Async<flume::Offset> Reading::find(MessageId key) { return ask(&find_one, key); }
 
 io::Async<std::vector<std::pair<std::string, flume::Offset>>> Reading::all_of(FeedId feed) {
     auto waiting = level();
     co_await waiting;
-    co_await readers_.acquire();
-    Permit permit(readers_);
-    co_await ready_.wait();
-    Use use(*this);
-    auto reader = take_reader();
-    if (!reader) co_return std::move(reader).error();
-    auto listing = pool_.run(&list_feed, std::move(*reader), entries_, feed);
-    Listed listed = co_await listing;
-    give_back(std::move(listed.reader));
-    co_return std::move(listed.entries);
+    auto listing = ask(&list_feed, entries_, feed);
+    co_return co_await listing;
 }
 
 io::Async<std::vector<Bytes>> Reading::values_of(FeedId feed, Sequence first, Sequence last) {
     auto waiting = level();
     co_await waiting;
-    co_await readers_.acquire();
-    Permit permit(readers_);
-    co_await ready_.wait();
-    Use use(*this);
-    auto reader = take_reader();
-    if (!reader) co_return std::move(reader).error();
-    auto reading = pool_.run(&read_values, std::move(*reader), entries_, feed, first, last);
-    Values page = co_await reading;
-    give_back(std::move(page.reader));
-    co_return std::move(page.values);
+    auto reading = ask(&read_values, entries_, feed, first, last);
+    co_return co_await reading;
 }
 
 io::Async<std::string> Reading::by_offset(flume::Offset at) {

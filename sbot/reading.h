@@ -110,6 +110,10 @@ class Reading {
 
     bool has_early(const Query& query, const StreamOptions& options) const;
     io::Async<flume::Offset> find(MessageId key);
+    /// A job with a connection of its own; it gives that back, and `what` it found.
+    template <typename Job, typename... Args>
+    auto ask(Job job, Args... args)
+        -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)>;
 
     io::Pool& pool_;
     std::shared_ptr<const Entries> entries_;
