@@ -133,6 +133,7 @@ Indexer::~Indexer() {
 void Indexer::stored(std::shared_ptr<const Batch> batch) {
     const std::size_t records = batch->records.size();
     stored_ = batch->offsets.back();
+    stored_received_ = batch->records.back().received;
     behind_ += records;
     local_waits_ |= batch->local;
     if (batch->local && waiting_records_ >= limits::index_job_records_max) urgent_.push_back(batch);
@@ -228,6 +229,8 @@ void Indexer::settle(const Batches& taken, Outcome outcome) {
         behind_ -= std::min(behind_, batch->records.size());
         moved_on.received = batch->records.back().received;
     }
+    // What failed before was read from the log.
+    if (indexed_ && indexed_ >= stored_) moved_on.received = stored_received_;
     moved_on.failed = failed_;
     on_moved_on_(moved_on);
 }

@@ -128,6 +128,7 @@ class Indexer {
     std::optional<Error> failed_;  // what is stored could not be taken in
     std::uint64_t failures_ = 0;   // how often
     std::optional<flume::Offset> stored_;  // the last one we were told of
+    double stored_received_ = 0;           // when that came; 0: none since the start
     std::optional<flume::Offset> indexed_;
     std::size_t behind_ = 0;
     std::unique_ptr<flume::CoreBuilder> builder_;  // while there is something to adopt

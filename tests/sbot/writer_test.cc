@@ -195,6 +195,15 @@ TEST_F(WriterTest, an_index_that_cannot_be_written_costs_no_message_and_is_made_
     EXPECT_EQ(store.indexer->behind(), 0U);
     auto reader = flume::CoreReader::open(store.view->path());
     EXPECT_EQ((*reader)->all_states()->at(0).sequence, 4U);
+    // A live stream from here on begins behind what was made up for.
+    auto options = json::Document::parse(R"({"live":true,"old":false,"keys":false})");
+    auto live = store.reading->stream({}, lenient_options(options->root()));
+    auto next = live->next();
+    loop.run(turns(loop, 20));
+    store.publish(R"({"type":"post","text":"the fifth"})");
+    auto item = loop.run(std::move(next));
+    ASSERT_TRUE(item && item->has_value());
+    EXPECT_NE((*item)->text().find("the fifth"), std::string_view::npos) << (*item)->text();
 }
 
 TEST_F(WriterTest, what_comes_in_quick_succession_is_indexed_together) {
