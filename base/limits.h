@@ -151,6 +151,10 @@ inline constexpr std::size_t sql_value_bytes_max = std::size_t{4} << 20;
 inline constexpr std::size_t sql_row_bytes_max = std::size_t{16} << 20;
 /// Pages a query keeps; beyond that, sorting goes into nameless files.
 inline constexpr std::size_t sql_cache_bytes = std::size_t{4} << 20;
+/// What SQLite may allocate in this process once there are queries: a query that looks around when
+/// half of it is in use is stopped, and beyond it nothing is allocated. The node's own part, with
+/// the caches of all connections, stays below 100 MB.
+inline constexpr std::int64_t sql_heap_bytes = std::int64_t{512} << 20;
 /// How long a query may take, its caller's slowness included, unless it asks for another time; and
 /// the longest it may ask for: as long as it reads, the write-ahead log cannot be cut.
 inline constexpr std::uint64_t sql_ms_default = 30000;

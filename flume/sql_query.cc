@@ -169,6 +169,11 @@ Error SqlQuery::explained(Error why) const {
                      "the query took too long and was stopped: ask for less, let it use an index "
                      "(EXPLAIN QUERY PLAN says which it uses), or give it more time with timeout");
     }
+    if (why.code == Errc::cancelled && fence_.was_too_big()) {
+        return error(Errc::limit,
+                     "the query was stopped, SQLite's memory is used up: ask for fewer or smaller "
+                     "values at once");
+    }
     return why;
 }
 

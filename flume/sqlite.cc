@@ -16,12 +16,12 @@ Errc code_of(int result) {
         case SQLITE_LOCKED: return Errc::timeout;
         case SQLITE_IOERR:
         case SQLITE_FULL:
-        case SQLITE_CANTOPEN:
-        case SQLITE_NOMEM: return Errc::io;
+        case SQLITE_CANTOPEN: return Errc::io;
         case SQLITE_READONLY:
         case SQLITE_AUTH:
         case SQLITE_PERM: return Errc::denied;
         case SQLITE_INTERRUPT: return Errc::cancelled;
+        case SQLITE_NOMEM:
         case SQLITE_TOOBIG: return Errc::limit;
         // A statement that does not compile: what is in the file is not what we put there.
         case SQLITE_ERROR:

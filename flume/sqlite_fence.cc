@@ -176,16 +176,18 @@ Fence::Fence(Database& database, std::shared_ptr<const Brake> brake, OnRead on_r
     sqlite3_set_authorizer(raw, &Fence::authorize, this);
     sqlite3_progress_handler(
         raw, steps_between_looks,
-        [](void* context) {
-            auto* held = static_cast<const Brake*>(context);
-            return held->pulled() || held->late() ? 1 : 0;
-        },
-        const_cast<Brake*>(brake_.get()));
+        [](void* self) { return static_cast<Fence*>(self)->must_stop() ? 1 : 0; }, this);
+    sqlite3_hard_heap_limit64(limits::sql_heap_bytes);
 }
 
 Fence::~Fence() {
     sqlite3_set_authorizer(database_.db_.get(), nullptr, nullptr);
     sqlite3_progress_handler(database_.db_.get(), 0, nullptr, nullptr);
+}
+
+bool Fence::must_stop() {
+    too_big_ = too_big_ || sqlite3_memory_used() > limits::sql_heap_bytes / 2;
+    return too_big_ || brake_->pulled() || brake_->late();
 }
 
 Result<Statement> Fence::prepare(std::string_view sql) {

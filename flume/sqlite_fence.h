@@ -29,7 +29,7 @@ class Brake {
 
 /// Around a read-only connection for SQL that somebody else wrote: it may read, with harmless
 /// functions, and nothing else (no PRAGMA, ATTACH, transaction, extension); SQLite's own limits are
-/// low; the brake stops it at any time. Outlives what is prepared, and is outlived by the database.
+/// low, and from the first fence on its heap has one; the brake stops it at any time. Outlives what is prepared, and is outlived by the database.
 class Fence {
  public:
     /// Hears which columns a statement reads while it is prepared: `column` is empty where it only
@@ -45,15 +45,19 @@ class Fence {
     /// A statement, its error in words for the one who wrote it.
     Result<Statement> prepare(std::string_view sql);
 
+    /// It was stopped because SQLite's memory runs out (limits::sql_heap_bytes).
+    bool was_too_big() const { return too_big_; }
+
  private:
     static int authorize(void* self, int action, const char* first, const char* second,
                          const char* database, const char* inside);
     bool allows(int action, std::string_view first, std::string_view second);
+    bool must_stop();
 
     Database& database_;
     std::shared_ptr<const Brake> brake_;
     OnRead on_read_;
-    bool preparing_ = false;
+    bool preparing_ = false, too_big_ = false;
     std::string refused_;
 };
 

@@ -220,6 +220,24 @@ TEST(SqlQuery, keeps_values_and_rows_within_their_limits) {
         "(limit) a row of the answer has more than 16777216 bytes");
 }
 
+TEST(SqlQuery, is_stopped_before_it_takes_all_memory) {
+    Bench bench;
+    bench.add_posts(1);
+    // 4 MB each, all of them needed at once.
+    std::string sql = "SELECT hex(zeroblob(2000000))";
+    for (int i = 1; i < 500; ++i) sql += ",hex(zeroblob(2000000))";
+    EXPECT_TRUE(ask(bench.path(), sql).starts_with("(limit)")) << ask(bench.path(), sql);
+    // The same, slowly enough for a look around.
+    std::string slow = "SELECT 1";
+    for (int i = 0; i < 100; ++i) {
+        slow += ",(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200) "
+                "SELECT hex(zeroblob(2000000)) || count(*) FROM n)";
+    }
+    EXPECT_TRUE(ask(bench.path(), slow).starts_with("(limit) the query was stopped"))
+        << ask(bench.path(), slow);
+    EXPECT_EQ(ask(bench.path(), "SELECT 1"), "[1]");
+}
+
 TEST(SqlQuery, reads_full_text_json_and_recursive_tables) {
     Bench bench;
     bench.add_posts(12);
