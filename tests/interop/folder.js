@@ -2,13 +2,14 @@
 // One data folder, two programs in turn: the JavaScript server goes on where we stopped and the
 // other way round; the log file holds what its format says.
 const assert = require('assert');
+const { execFile } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const ssb_keys = require('ssb-keys');
 const validate = require('ssb-validate');
 const { run, test } = require('./lib/harness');
 const { call, close, collect, publish_many } = require('./lib/rpc');
-const { Server, programs } = require('./lib/server');
+const { Server, free_ports, programs } = require('./lib/server');
 
 /** The records of a 32-bit flumelog-offset file, read without any help of either server. */
 function read_log(file) {
@@ -40,6 +41,29 @@ async function session(server, text, count) {
     assert.strictEqual(history.length, log.length);
     assert(opened.every((message) => message.value.content.type === 'post'));
     return log;
+}
+
+/** What a second program says, started on the folder where another one runs; it must not stay. */
+async function refused(running, program) {
+    await running.start();
+    try {
+        const rpc = await running.client();
+        const [port] = await free_ports(1);
+        const said = await new Promise((resolve, reject) => {
+            execFile(program, ['start', '--path', running.folder, '--port', String(port)],
+                     { env: { ...process.env, HOME: running.folder }, timeout: 15000 },
+                     (error, out, err) => {
+                         if (!error || error.killed) reject(new Error(`it ran: ${out}${err}`));
+                         else resolve(err);
+                     });
+        });
+        const { sequence } = (await call(rpc, 'publish', { type: 'post', text: 'still here' })).value;
+        assert.strictEqual(await call(rpc, 'latestSequence', running.id), sequence);
+        await close(rpc);
+        return said;
+    } finally {
+        await running.stop();
+    }
 }
 
 run(async () => {
@@ -79,5 +103,16 @@ run(async () => {
         assert.strictEqual(now.length, log.length + 4);
         assert.strictEqual(read_log(file).length, now.length);
         assert(fs.statSync(file).size > whole);
+    });
+    await test('while the JavaScript server runs, we say so and end', async () => {
+        const said = await refused(theirs, ours.program);
+        assert.match(said, /^sbot: the folder is in use by process \d+ \(.*js-sbot.*\).*stop it/m);
+    });
+    await test('while we run, the JavaScript server ends', async () => {
+        assert.match(await refused(ours, theirs.program), /LOCK|lock/);
+    });
+    await test('both were kept apart: all messages are there', async () => {
+        const now = await session(theirs, 'at the end', 1);
+        assert.strictEqual(now.length, log.length + 8);
     });
 });
