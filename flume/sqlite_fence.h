@@ -29,7 +29,8 @@ class Brake {
 
 /// Around a read-only connection for SQL that somebody else wrote: it may read, with harmless
 /// functions, and nothing else (no PRAGMA, ATTACH, transaction, extension); SQLite's own limits are
-/// low, and from the first fence on its heap has one; the brake stops it at any time. Outlives what is prepared, and is outlived by the database.
+/// low, and from the first fence on its heap has one; the brake stops it at any time. Outlives what
+/// is prepared, and is outlived by the database.
 class Fence {
  public:
     /// Hears which columns a statement reads while it is prepared: `column` is empty where it only

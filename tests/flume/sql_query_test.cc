@@ -230,8 +230,9 @@ TEST(SqlQuery, is_stopped_before_it_takes_all_memory) {
     // The same, slowly enough for a look around.
     std::string slow = "SELECT 1";
     for (int i = 0; i < 100; ++i) {
-        slow += ",(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200) "
-                "SELECT hex(zeroblob(2000000)) || count(*) FROM n)";
+        slow +=
+            ",(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200) "
+            "SELECT hex(zeroblob(2000000)) || count(*) FROM n)";
     }
     EXPECT_TRUE(ask(bench.path(), slow).starts_with("(limit) the query was stopped"))
         << ask(bench.path(), slow);

@@ -148,6 +148,23 @@ TEST_F(SqlTest, waits_for_an_offset_and_says_where_there_is_none) {
     EXPECT_EQ(since("true"), Texts{R"({"a":0})"});
 }
 
+TEST_F(SqlTest, waits_for_the_index_no_longer_than_it_may) {
+    post(1);
+    const std::string first = std::to_string(last());
+    // Another program holds the database, so the index cannot be written.
+    auto other = std::move(
+        flume::sqlite::Database::open(store.view->path(), flume::sqlite::Database::Options{})
+            .value());
+    ASSERT_TRUE(other.run("BEGIN IMMEDIATE"));
+    store.publish(R"({"type":"post","n":2})");
+    const std::string options = R"({"sql":"SELECT count(*) AS a FROM messages","since":true)";
+    EXPECT_EQ(ask(options + R"(,"timeout":50})"),
+              Texts{"since: the index has come to " + first + ", not to " + std::to_string(last()) +
+                    ": ask again with a longer timeout, or without since for what is there now"});
+    ASSERT_TRUE(other.run("ROLLBACK"));
+    EXPECT_EQ(ask(options + "}"), Texts{R"({"a":2})"});
+}
+
 TEST_F(SqlTest, stops_computing_when_its_caller_goes) {
     // As many as compute at once: with one that does not stop, the last would never be answered.
     for (std::size_t i = 0; i < 2 * limits::sql_running_max; ++i) {
