@@ -15,6 +15,10 @@ if(SBOT_SANITIZE)
     target_compile_options(sbot_options INTERFACE
         -fsanitize=${SBOT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(sbot_options INTERFACE -fsanitize=${SBOT_SANITIZE})
+    # clang 14 cannot compile coroutines with it.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND SBOT_SANITIZE MATCHES undefined)
+        target_compile_options(sbot_options INTERFACE -fno-sanitize=function)
+    endif()
 endif()
 if(SBOT_HARDEN)
     target_compile_options(sbot_options INTERFACE

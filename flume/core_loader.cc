@@ -87,17 +87,17 @@ struct CoreLoader::Files {
             return sorter.add({{first, second, third}});
         }
         Result<void> finish() {
-            sqlite::Record record;
+            sqlite::Record row;
             auto done = sorter.drain([&](const IndexKey& key) {
-                record.clear();
+                row.clear();
                 for (std::size_t i = 0; i < columns.size(); ++i) {
                     if (columns[i] == 'r') {
-                        record.real(real_of(key.part[i]));
+                        row.real(real_of(key.part[i]));
                     } else {
-                        record.integer(integer_of(key.part[i]));
+                        row.integer(integer_of(key.part[i]));
                     }
                 }
-                tree.add(record.bytes());
+                tree.add(row.bytes());
             });
             tree.finish();
             return done;
