@@ -28,7 +28,7 @@ std::optional<BlobId> id_of(std::uint8_t first_byte, std::string_view name) {
         std::size_t digit = hex_digits.find(name[i]);
         if (digit == std::string_view::npos) return std::nullopt;
         std::uint8_t& byte = id.bytes[1 + i / 2];
-        byte = static_cast<std::uint8_t>(byte << 4 | digit);
+        byte = static_cast<std::uint8_t>(std::size_t{byte} << 4 | digit);
     }
     return id;
 }
