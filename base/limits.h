@@ -224,6 +224,10 @@ inline constexpr std::size_t ebt_notes_per_item_max = 50000;
 /// Messages that came and wait to be checked: of one peer, enough for two jobs, and of all.
 inline constexpr std::size_t incoming_messages_per_peer_max = 768;
 inline constexpr std::size_t incoming_bytes_max = std::size_t{8} << 20;
+
+/// Prepared public keys of the feeds that messages came of last, 15 kB each. A job of the pool has
+/// runs of some five feeds; what a feed of hundreds of messages lacks comes in the next few jobs.
+inline constexpr std::size_t key_tables_bytes_max = std::size_t{1} << 20;
 /// Messages just stored, kept for those who want them at once.
 inline constexpr std::size_t recent_messages_bytes_max = std::size_t{1} << 20;
 /// Peers whose clocks are remembered, and the longest clock: 10 bytes a feed.

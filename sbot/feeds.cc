@@ -32,16 +32,18 @@ json::Value value_of(json::Value item) { return item["key"].is_string() ? item["
 /// A run of one feed's messages, looked at.
 struct Feeds::Run {
     FeedId feed;
-    std::optional<FeedState> state;  // the one before, then the last good one's
+    std::optional<FeedState> state;  // the one before, then the last one's
     std::vector<Bytes> texts;
-    std::vector<Verified> good;
+    message::SignedRun checked;
+    std::vector<Verified> good;  // those of `checked`, then only those whose signatures are right
     Taken::End end = Taken::End::all;
     std::string why;
     bool is_own = false;
     Sequence beyond = 0;  // of an own message, signed, that does not follow
 
-    void verify(const message::HmacKey& hmac);
-    bool verify_one(const Bytes& text, json::Document& document, const message::HmacKey& hmac);
+    void check(const message::HmacKey& hmac);
+    bool check_one(const Bytes& text, json::Document& document, const message::HmacKey& hmac);
+    void judge_signatures();
     bool bad(std::string text) {
         end = Taken::End::bad;
         why = std::move(text);
@@ -50,23 +52,39 @@ struct Feeds::Run {
     static std::vector<Run> verify_all(std::vector<Run> runs, message::HmacKey hmac);
 };
 
-/// Parses and checks. Pure; runs in the pool.
+/// Parses and checks, all signatures together at the end. Pure; runs in the pool.
 std::vector<Feeds::Run> Feeds::Run::verify_all(std::vector<Run> runs, message::HmacKey hmac) {
-    for (Run& run : runs) run.verify(hmac);
+    std::vector<message::SignedRun*> checked;
+    for (Run& run : runs) {
+        run.check(hmac);
+        checked.push_back(&run.checked);
+    }
+    message::verify(checked, hmac);
+    for (Run& run : runs) run.judge_signatures();
     return runs;
 }
 
-void Feeds::Run::verify(const message::HmacKey& hmac) {
+void Feeds::Run::check(const message::HmacKey& hmac) {
     good.reserve(texts.size());
+    checked.messages.reserve(texts.size());
     json::Document document;
     for (const Bytes& text : texts) {
-        if (!verify_one(text, document, hmac)) break;
+        if (!check_one(text, document, hmac)) break;
     }
     texts.clear();
 }
 
-bool Feeds::Run::verify_one(const Bytes& text, json::Document& document,
-                            const message::HmacKey& hmac) {
+/// What else was wrong came behind the first bad signature.
+void Feeds::Run::judge_signatures() {
+    if (checked.good < good.size()) {
+        good.resize(checked.good);
+        bad(message::bad_signature().text);
+    }
+    checked.messages.clear();
+}
+
+bool Feeds::Run::check_one(const Bytes& text, json::Document& document,
+                           const message::HmacKey& hmac) {
     if (auto ok = document.parse_borrowed(base::text_of(text)); !ok) return bad(ok.error().what);
     json::Value value = value_of(document.root());
     double sequence = value["sequence"].number();
@@ -85,15 +103,16 @@ bool Feeds::Run::verify_one(const Bytes& text, json::Document& document,
         return false;
     }
     if (auto usual = message::check_add_argument(value); !usual) return bad(usual.refusal().text);
-    auto checked = message::validate(value, state ? &*state : nullptr, hmac);
-    if (!checked) return bad(checked.refusal().text);
+    auto next = message::check(value, state ? &*state : nullptr, hmac);
+    if (!next) return bad(next.refusal().text);
     std::optional<MessageId> previous;
     if (state) previous = state->id;
-    state = checked->state();
+    state = next->state();
     // Written with the time of its acceptance, which is not known yet: the text ends before that.
-    std::string record = message::envelope(checked->key, value, 0);
+    std::string record = message::envelope(next->key, value, 0);
     record.resize(record.size() - std::string_view("0}").size());
     good.push_back({previous, *state, std::move(record)});
+    checked.messages.push_back(std::move(*next));
     return true;
 }
 
@@ -282,10 +301,15 @@ io::Task<std::vector<Feeds::Run>> Feeds::verified(std::vector<replication::FeedR
         runs[i].feed = given[i].feed;
         runs[i].texts = std::move(given[i].messages);
         runs[i].is_own = runs[i].feed == keys_.id;
+        runs[i].checked.key_table = key_tables_.find(given[i].feed);
         if (auto* state = ahead(given[i].feed)) runs[i].state = *state;
     }
     auto verifying = pool_.run(&Run::verify_all, std::move(runs), hmac_);
-    co_return co_await verifying;
+    runs = co_await verifying;
+    for (Run& run : runs) {
+        if (auto& table = run.checked.key_table) key_tables_.keep(run.feed, std::move(table));
+    }
+    co_return runs;
 }
 
 Sequence Feeds::latest(const FeedId& feed) const {

@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "io/pool.h"
 #include "io/sync.h"
+#include "message/key_tables.h"
 #include "message/keys.h"
+#include "message/signatures.h"
 #include "message/validate.h"
 #include "muxrpc/stream.h"
 #include "replication/intake.h"
@@ -97,6 +100,7 @@ class Feeds final : public replication::Intake {
     base::MonotonicTime& time_;
     base::Random& random_;
     io::Semaphore verifying_;
+    message::KeyTables key_tables_{limits::key_tables_bytes_max};
     io::Semaphore publishing_{1};
     std::function<io::Task<void>()> before_publish_;
     std::function<void(Sequence)> on_own_beyond_;

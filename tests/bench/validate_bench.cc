@@ -6,8 +6,10 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "message/create.h"
+#include "message/signatures.h"
 
 namespace {
 
@@ -89,6 +91,65 @@ void key_alone(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(message::key_of(sample().message.text));
 }
 BENCHMARK(key_alone);
+
+/// Signed messages of `feeds` feeds with `length` each; items are messages.
+struct Runs {
+    std::vector<message::SignedRun> runs;
+    std::vector<message::SignedRun*> all;
+
+    Runs(std::size_t feeds, std::size_t length) : runs(feeds) {
+        const Sample& s = sample();
+        json::Document document;
+        if (!document.parse_borrowed(s.message.json)) std::abort();
+        auto checked = message::check(document.root(), &s.before, s.hmac);
+        for (std::size_t i = 0; i < feeds; ++i) {
+            std::array<std::uint8_t, 32> seed{7};
+            std::memcpy(seed.data(), &i, sizeof i);
+            auto keys = message::KeyPair::from_seed(seed);
+            for (std::size_t j = 0; j < length; ++j) {
+                message::Checked& each = runs[i].messages.emplace_back(*checked);
+                each.author = keys.id;
+                each.signed_text += std::to_string(j);
+                each.signature = message::sign(keys, s.hmac, each.signed_text);
+            }
+            all.push_back(&runs[i]);
+        }
+    }
+    std::int64_t messages() const {
+        return static_cast<std::int64_t>(runs.size() * runs[0].messages.size());
+    }
+};
+
+void by_libsodium(benchmark::State& state, std::size_t feeds, std::size_t length) {
+    Runs given(feeds, length);
+    for (auto _ : state) {
+        for (const message::SignedRun& run : given.runs) {
+            for (const message::Checked& each : run.messages) {
+                if (!message::verify(each, sample().hmac)) std::abort();
+            }
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * given.messages());
+}
+
+void in_runs(benchmark::State& state, std::size_t feeds, std::size_t length) {
+    Runs given(feeds, length);
+    for (auto _ : state) {
+        for (message::SignedRun& run : given.runs) run.key_table = nullptr;
+        message::verify(given.all, sample().hmac);
+        for (const message::SignedRun& run : given.runs) {
+            if (run.good != run.messages.size()) std::abort();
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * given.messages());
+}
+
+BENCHMARK_CAPTURE(by_libsodium, signature_in_runs_of_100, 3, 100);
+BENCHMARK_CAPTURE(in_runs, signature_in_runs_of_100, 3, 100);
+BENCHMARK_CAPTURE(by_libsodium, signature_in_runs_of_10, 30, 10);
+BENCHMARK_CAPTURE(in_runs, signature_in_runs_of_10, 30, 10);
+BENCHMARK_CAPTURE(by_libsodium, signature_each_of_another_feed, 256, 1);
+BENCHMARK_CAPTURE(in_runs, signature_each_of_another_feed, 256, 1);
 
 }  // namespace
 

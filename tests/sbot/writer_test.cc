@@ -274,6 +274,35 @@ TEST_F(WriterTest, one_job_takes_runs_of_several_feeds) {
     EXPECT_EQ(store.feeds->stored(pair_of(5).id)->sequence, 5U);
 }
 
+TEST_F(WriterTest, what_comes_behind_a_bad_signature_is_not_taken) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 5);
+    // Signed by somebody else, and the one behind it follows on what it pretends to be.
+    message::KeyPair thief = pair_of(9);
+    thief.id = pair_of(4).id;
+    auto stolen = feed_of(thief, 5);
+    auto broken = messages;
+    std::size_t digit = broken[2].find("\"signature\":\"") + 20;
+    broken[2][digit] = broken[2][digit] == 'A' ? 'B' : 'A';
+    std::vector<replication::FeedRun> runs;
+    runs.push_back({other.id, as_bytes(broken)});
+    runs.push_back({thief.id, as_bytes(stolen)});
+    runs.push_back({pair_of(3).id, as_bytes(feed_of(pair_of(3), 5))});
+    auto taken = loop.run(store.feeds->take(std::move(runs)));
+    ASSERT_EQ(taken.size(), 3U);
+    EXPECT_EQ(taken[0].count, 2U);
+    EXPECT_EQ(taken[1].count, 0U);
+    for (std::size_t i = 0; i < 2; ++i) {
+        EXPECT_EQ(taken[i].end, Taken::End::bad);
+        EXPECT_EQ(taken[i].why, "invalid signature");
+    }
+    EXPECT_EQ(taken[2].count, 5U);
+    EXPECT_EQ(taken[2].end, Taken::End::all);
+    // The honest rest follows on the last good one.
+    EXPECT_EQ(store.take(other.id, as_bytes({messages[2], messages[3], messages[4]})).count, 3U);
+    EXPECT_EQ(store.take(thief.id, as_bytes(feed_of(pair_of(4), 5))).count, 5U);
+}
+
 TEST_F(WriterTest, a_message_comes_in_once_though_two_peers_bring_it) {
     auto other = pair_of(2);
     auto messages = feed_of(other, 60);
