@@ -1,5 +1,7 @@
 #include "flume/core_tables.h"
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "flume/core_schema.h"
 
@@ -13,10 +15,10 @@ std::int64_t number(Offset offset) { return static_cast<std::int64_t>(offset); }
 // --- statements
 
 struct CoreTables::Statements {
-    sqlite::Statement insert_message, insert_content, insert_link, insert_contact;
+    sqlite::Inserter messages, contents, links, contacts, names;
     sqlite::Statement delete_message, delete_content, delete_links, delete_contact;
     sqlite::Statement note_unreadable, forget_unreadable;
-    sqlite::Statement find_name, insert_name;
+    sqlite::Statement find_messages, find_name, last_name;
     sqlite::Statement find_author, insert_author, write_state;
     sqlite::Statement find_type, insert_type, find_rel, insert_rel;
     sqlite::Statement write_progress, insert_text, delete_text;
@@ -27,21 +29,15 @@ struct CoreTables::Statements {
 
 Result<void> CoreTables::Statements::prepare(sqlite::Database& database) {
     const std::pair<sqlite::Statement*, std::string_view> all[] = {
-        {&insert_message,
-         "INSERT INTO messages(offset,key,author,sequence,received,claimed,rts,type,privacy,root,"
-         "fork,branch) VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(offset) DO NOTHING"},
-        {&insert_content, "INSERT OR REPLACE INTO contents(offset,json) VALUES(?,?)"},
-        {&insert_link, "INSERT OR IGNORE INTO links(message,rel,dest,value) VALUES(?,?,?,?)"},
-        {&insert_contact,
-         "INSERT OR IGNORE INTO contacts(message,author,contact,state) VALUES(?,?,?,?)"},
         {&delete_message, "DELETE FROM messages WHERE offset=?"},
         {&delete_content, "DELETE FROM contents WHERE offset=?"},
         {&delete_links, "DELETE FROM links WHERE message=?"},
         {&delete_contact, "DELETE FROM contacts WHERE message=?"},
         {&note_unreadable, "INSERT OR IGNORE INTO unreadable(offset,why) VALUES(?,?)"},
         {&forget_unreadable, "DELETE FROM unreadable WHERE offset=?"},
+        {&find_messages, "SELECT offset FROM messages WHERE offset BETWEEN ? AND ?"},
         {&find_name, "SELECT id FROM names WHERE name=?"},
-        {&insert_name, "INSERT INTO names(name) VALUES(?)"},
+        {&last_name, "SELECT max(id) FROM names"},
         {&find_author, "SELECT id,key,sequence,claimed,offset FROM authors WHERE name=?"},
         {&insert_author, "INSERT INTO authors(name,id) VALUES(?,?)"},
         {&write_state, "UPDATE authors SET key=?,sequence=?,claimed=?,offset=? WHERE id=?"},
@@ -65,6 +61,19 @@ Result<void> CoreTables::Statements::prepare(sqlite::Database& database) {
         auto made = database.prepare(sql);
         if (!made) return std::move(made).error();
         *statement = std::move(*made);
+    }
+    const std::pair<sqlite::Inserter*, std::string_view> filled[] = {
+        {&messages,
+         "messages(offset,key,author,sequence,received,claimed,rts,type,privacy,root,fork,branch)"},
+        {&contents, "contents(offset,json)"},
+        {&links, "links(message,rel,dest,value)"},
+        {&contacts, "contacts(message,author,contact,state)"},
+        {&names, "names(id,name)"},
+    };
+    for (auto& [inserter, target] : filled) {
+        auto made = sqlite::Inserter::prepare(database, target);
+        if (!made) return std::move(made).error();
+        *inserter = std::move(*made);
     }
     return {};
 }
@@ -143,79 +152,169 @@ Result<void> CoreTables::write_progress(const Coverage& after) {
 // --- in
 
 Result<void> CoreTables::insert(const RowBatch& batch, Texts texts) {
+    if (auto ok = look_for_known(batch.messages()); !ok) return ok;
+    if (auto ok = learn_names(batch); !ok) return ok;
+    new_.clear();
     for (const MessageRows& rows : batch.messages()) {
-        if (auto ok = insert(batch, rows, texts); !ok) return ok;
+        if (!rows.unreadable.empty()) {
+            auto& note = statements_->note_unreadable;
+            auto noted = note.bind(1, number(rows.offset)).bind(2, rows.unreadable).run();
+            if (!noted) return noted;
+            continue;
+        }
+        auto author = feed(rows);
+        if (!author) return std::move(author).error();
+        move_on(**author, rows);
+        const bool is_new = !is_known(rows);
+        if (is_new) new_.push_back({&rows, (*author)->id});
+        if (!rows.text) continue;
+        if (auto ok = insert_text(rows, texts, is_new); !ok) return ok;
+    }
+    if (auto ok = insert_messages(); !ok) return ok;
+    if (auto ok = insert_contents(); !ok) return ok;
+    if (auto ok = insert_links(batch); !ok) return ok;
+    return insert_contacts();
+}
+
+/// Which of the messages are in already.
+Result<void> CoreTables::look_for_known(std::span<const MessageRows> messages) {
+    known_.clear();
+    if (messages.empty()) return {};
+    auto& find = statements_->find_messages;
+    sqlite::Rewind rewind(find);
+    auto [first, last] = std::minmax_element(
+        messages.begin(), messages.end(),
+        [](const MessageRows& a, const MessageRows& b) { return a.offset < b.offset; });
+    find.bind(1, number(first->offset)).bind(2, number(last->offset));
+    for (;;) {
+        auto more = find.step();
+        if (!more) return std::move(more).error();
+        if (!*more) return {};
+        known_.push_back(static_cast<Offset>(find.integer(0)));
+    }
+}
+
+bool CoreTables::is_known(const MessageRows& rows) const {
+    return std::binary_search(known_.begin(), known_.end(), rows.offset);
+}
+
+/// All names of a batch have their ids in memory from now to its end.
+Result<void> CoreTables::learn_names(const RowBatch& batch) {
+    ids_.forget_old(limits::core_names_remembered_max);
+    strange_.clear();
+    if (next_id_ == 0) {
+        auto& last = statements_->last_name;
+        sqlite::Rewind rewind(last);
+        auto row = last.step();
+        if (!row) return std::move(row).error();
+        next_id_ = last.integer(0) + 1;
+    }
+    for (const MessageRows& rows : batch.messages()) {
+        if (!rows.unreadable.empty()) continue;
+        if (!feeds_.contains(rows.feed)) see(rows.author);
+        if (is_known(rows)) continue;
+        for (const Name* name : {&rows.key, &rows.root, &rows.fork, &rows.branch}) see(*name);
+        if (rows.contact) see(rows.contact->contact);
+        for (const MessageLink& link : batch.links(rows)) see(link.dest);
+    }
+    if (next_id_ > UINT32_MAX) return error(Errc::limit, "core view: too many names");
+    return insert_names();
+}
+
+void CoreTables::see(const Name& name) {
+    if (name.text.empty()) return;
+    std::uint32_t& id = ids_.find(name.hash);
+    if (id != 0) return;
+    id = static_cast<std::uint32_t>(next_id_++);
+    strange_.push_back(&name);
+}
+
+/// Those that are not in memory are mostly new: they are put in, and looked for only where that did
+/// not work.
+Result<void> CoreTables::insert_names() {
+    auto& row = statements_->names;
+    row.expect(strange_.size());
+    for (std::size_t i = 0; i < strange_.size(); ++i) {
+        const std::int64_t id = ids_.find(strange_[i]->hash);
+        auto done = row.bind(1, id).bind(2, strange_[i]->text).next();
+        if (!done) return std::move(done).error();
+        if (*done == 0 || row.inserted() == *done) continue;
+        for (const Name* name : std::span(strange_).subspan(i + 1 - *done, *done)) {
+            auto& find = statements_->find_name;
+            sqlite::Rewind rewind(find);
+            auto there = find.bind(1, name->text).step();
+            if (!there) return std::move(there).error();
+            if (!*there) return error(Errc::corrupt, "core view: a name got lost");
+            ids_.find(name->hash) = static_cast<std::uint32_t>(find.integer(0));
+        }
     }
     return {};
 }
 
-Result<void> CoreTables::insert(const RowBatch& batch, const MessageRows& rows, Texts texts) {
-    if (!rows.unreadable.empty()) {
-        return statements_->note_unreadable.bind(1, number(rows.offset))
-            .bind(2, rows.unreadable)
-            .run();
+Result<void> CoreTables::insert_messages() {
+    auto& row = statements_->messages;
+    row.expect(new_.size());
+    for (const auto& [rows, author] : new_) {
+        row.bind(1, number(rows->offset)).bind(2, id_of(rows->key)).bind(3, author);
+        row.bind(4, number(rows->sequence)).bind(5, rows->received).bind(6, rows->claimed);
+        row.bind(7, rows->resolved).bind(9, static_cast<std::int64_t>(rows->privacy));
+        if (rows->type) {
+            auto type =
+                word_id(types_, statements_->find_type, statements_->insert_type, *rows->type);
+            if (!type) return std::move(type).error();
+            row.bind(8, *type);
+        }
+        if (!rows->root.text.empty()) row.bind(10, id_of(rows->root));
+        if (!rows->fork.text.empty()) row.bind(11, id_of(rows->fork));
+        if (!rows->branch.text.empty()) row.bind(12, id_of(rows->branch));
+        auto done = row.next();
+        if (!done) return std::move(done).error();
+        if (*done > 0) count_ += static_cast<std::int64_t>(row.inserted());
     }
-    auto author = feed(rows);
-    if (!author) return std::move(author).error();
-    auto is_new = insert_message(rows, (*author)->id);
-    if (!is_new) return std::move(is_new).error();
-    if (*is_new) {
-        ++count_;
-        if (auto ok = insert_details(batch, rows, (*author)->id); !ok) return ok;
-    }
-    move_on(**author, rows);
-    return rows.text ? insert_text(rows, texts, *is_new) : Result<void>();
+    return {};
 }
 
-/// False where the entry is in already.
-Result<bool> CoreTables::insert_message(const MessageRows& rows, std::int64_t author) {
-    auto key = id_of(rows.key);
-    if (!key) return std::move(key).error();
-    auto& row = statements_->insert_message;
-    row.bind(1, number(rows.offset)).bind(2, *key).bind(3, author);
-    row.bind(4, number(rows.sequence)).bind(5, rows.received).bind(6, rows.claimed);
-    row.bind(7, rows.resolved).bind_null(8).bind(9, static_cast<std::int64_t>(rows.privacy));
-    if (rows.type) {
-        auto type = word_id(types_, statements_->find_type, statements_->insert_type, *rows.type);
-        if (!type) return std::move(type).error();
-        row.bind(8, *type);
+Result<void> CoreTables::insert_contents() {
+    auto& row = statements_->contents;
+    auto has_content = [](const New& each) { return each.rows->content.has_value(); };
+    row.expect(static_cast<std::size_t>(std::count_if(new_.begin(), new_.end(), has_content)));
+    for (const auto& [rows, author] : new_) {
+        if (!rows->content) continue;
+        auto done = row.bind(1, number(rows->offset)).bind(2, *rows->content).next();
+        if (!done) return std::move(done).error();
     }
-    const Name* named[] = {&rows.root, &rows.fork, &rows.branch};
-    for (int i = 0; i < 3; ++i) {
-        row.bind_null(10 + i);
-        if (named[i]->text.empty()) continue;
-        auto id = id_of(*named[i]);
-        if (!id) return std::move(id).error();
-        row.bind(10 + i, *id);
-    }
-    if (auto ok = row.run(); !ok) return std::move(ok).error();
-    return database_.changes() > 0;
+    return {};
 }
 
-Result<void> CoreTables::insert_details(const RowBatch& batch, const MessageRows& rows,
-                                        std::int64_t author) {
-    const std::int64_t at = number(rows.offset);
-    if (rows.content) {
-        if (auto ok = statements_->insert_content.bind(1, at).bind(2, *rows.content).run(); !ok) {
-            return ok;
+Result<void> CoreTables::insert_links(const RowBatch& batch) {
+    auto& row = statements_->links;
+    std::size_t count = 0;
+    for (const auto& [rows, author] : new_) count += batch.links(*rows).size();
+    row.expect(count);
+    for (const auto& [rows, author] : new_) {
+        for (const MessageLink& link : batch.links(*rows)) {
+            auto rel = word_id(rels_, statements_->find_rel, statements_->insert_rel, link.rel);
+            if (!rel) return std::move(rel).error();
+            row.bind(1, number(rows->offset)).bind(2, *rel).bind(3, id_of(link.dest));
+            if (link.value) row.bind(4, *link.value);
+            auto done = row.next();
+            if (!done) return std::move(done).error();
         }
     }
-    for (const MessageLink& link : batch.links(rows)) {
-        auto rel = word_id(rels_, statements_->find_rel, statements_->insert_rel, link.rel);
-        if (!rel) return std::move(rel).error();
-        auto dest = id_of(link.dest);
-        if (!dest) return std::move(dest).error();
-        auto& row = statements_->insert_link;
-        row.bind(1, at).bind(2, *rel).bind(3, *dest).bind_null(4);
-        if (link.value) row.bind(4, *link.value);
-        if (auto ok = row.run(); !ok) return ok;
+    return {};
+}
+
+Result<void> CoreTables::insert_contacts() {
+    auto& row = statements_->contacts;
+    auto has_contact = [](const New& each) { return each.rows->contact.has_value(); };
+    row.expect(static_cast<std::size_t>(std::count_if(new_.begin(), new_.end(), has_contact)));
+    for (const auto& [rows, author] : new_) {
+        if (!rows->contact) continue;
+        row.bind(1, number(rows->offset)).bind(2, author).bind(3, id_of(rows->contact->contact));
+        auto done = row.bind(4, static_cast<std::int64_t>(rows->contact->state)).next();
+        if (!done) return std::move(done).error();
     }
-    if (!rows.contact) return {};
-    auto contact = id_of(rows.contact->contact);
-    if (!contact) return std::move(contact).error();
-    auto& row = statements_->insert_contact;
-    row.bind(1, at).bind(2, author).bind(3, *contact);
-    return row.bind(4, static_cast<std::int64_t>(rows.contact->state)).run();
+    return {};
 }
 
 void CoreTables::move_on(Feed& feed, const MessageRows& rows) {
@@ -237,42 +336,20 @@ Result<CoreTables::Feed*> CoreTables::feed(const MessageRows& rows) {
         found.id = find.integer(0);
         found.state = state_of(rows.feed, find, 1);
     } else {
-        auto id = id_of(rows.author);
-        if (!id) return std::move(id).error();
-        found.id = *id;
-        auto made = statements_->insert_author.bind(1, rows.author.text).bind(2, *id).run();
+        found.id = id_of(rows.author);
+        auto made = statements_->insert_author.bind(1, rows.author.text).bind(2, found.id).run();
         if (!made) return std::move(made).error();
     }
     return &feeds_.emplace(rows.feed, found).first->second;
 }
 
-Result<std::int64_t> CoreTables::id_of(const Name& name) {
-    if (ids_.size() >= limits::core_names_remembered_max) ids_.clear();
-    std::uint32_t& id = ids_.find(name.hash);
-    if (id != 0) return static_cast<std::int64_t>(id);
-    auto found = insert_name(name.text);
-    // What stays 0 is taken for an empty place.
-    if (!found) return found;
-    if (*found > UINT32_MAX) return error(Errc::limit, "core view: too many names");
-    id = static_cast<std::uint32_t>(*found);
-    return found;
-}
-
-/// The id of a name that is not remembered.
-Result<std::int64_t> CoreTables::insert_name(std::string_view name) {
-    auto& find = statements_->find_name;
-    sqlite::Rewind rewind(find);
-    auto row = find.bind(1, name).step();
-    if (!row) return std::move(row).error();
-    if (*row) return find.integer(0);
-    if (auto ok = statements_->insert_name.bind(1, name).run(); !ok) return std::move(ok).error();
-    return database_.inserted();
+std::int64_t CoreTables::id_of(const Name& name) {
+    return static_cast<std::int64_t>(ids_.find(name.hash));
 }
 
 Result<std::int64_t> CoreTables::word_id(Words& words, sqlite::Statement& find,
                                          sqlite::Statement& insert, std::string_view word) {
-    std::string key(word);
-    if (auto cached = words.find(key); cached != words.end()) return cached->second;
+    if (auto cached = words.find(word); cached != words.end()) return cached->second;
     if (words.size() > limits::core_view_types_cached_max) words.clear();
     sqlite::Rewind rewind(find);
     auto row = find.bind(1, word).step();
@@ -284,7 +361,7 @@ Result<std::int64_t> CoreTables::word_id(Words& words, sqlite::Statement& find,
         if (auto ok = insert.bind(1, word).run(); !ok) return std::move(ok).error();
         id = database_.inserted();
     }
-    words.emplace(std::move(key), id);
+    words.emplace(word, id);
     return id;
 }
 
@@ -311,6 +388,7 @@ void CoreTables::forget(const Mark& mark) {
     types_.clear();
     rels_.clear();
     ids_.clear();
+    next_id_ = 0;
 }
 
 // --- out

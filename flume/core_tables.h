@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -78,18 +80,32 @@ class CoreTables {
         bool changed = false;
     };
     struct Statements;
-    using Words = std::unordered_map<std::string, std::int64_t>;
+    struct New {
+        const MessageRows* rows;
+        std::int64_t author;
+    };
+    struct WordHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view word) const {
+            return std::hash<std::string_view>()(word);
+        }
+    };
+    using Words = std::unordered_map<std::string, std::int64_t, WordHash, std::equal_to<>>;
 
     explicit CoreTables(sqlite::Database& database);
 
-    Result<void> insert(const RowBatch& batch, const MessageRows& rows, Texts texts);
-    Result<bool> insert_message(const MessageRows& rows, std::int64_t author);
-    Result<void> insert_details(const RowBatch& batch, const MessageRows& rows,
-                                std::int64_t author);
+    Result<void> look_for_known(std::span<const MessageRows> messages);
+    bool is_known(const MessageRows& rows) const;
+    Result<void> learn_names(const RowBatch& batch);
+    void see(const Name& name);
+    Result<void> insert_names();
+    Result<void> insert_messages();
+    Result<void> insert_contents();
+    Result<void> insert_links(const RowBatch& batch);
+    Result<void> insert_contacts();
     void move_on(Feed& feed, const MessageRows& rows);
     Result<Feed*> feed(const MessageRows& rows);
-    Result<std::int64_t> id_of(const Name& name);
-    Result<std::int64_t> insert_name(std::string_view name);
+    std::int64_t id_of(const Name& name);
     Result<std::int64_t> word_id(Words& words, sqlite::Statement& find, sqlite::Statement& insert,
                                  std::string_view word);
     Result<void> insert_text(const MessageRows& rows, Texts texts, bool is_new);
@@ -101,10 +117,15 @@ class CoreTables {
     std::int64_t count_ = 0;  // messages, including the open transaction's
     std::optional<Offset> texts_upto_;
     std::int64_t texts_ahead_ = 0;  // single ones beyond; not fewer than there are
-    IdTable ids_;
+    RecentIds ids_;
+    std::int64_t next_id_ = 0;  // of names; 0: to be asked for
     std::unordered_map<FeedId, Feed> feeds_;
     Words types_, rels_;
     std::vector<Feed*> changed_feeds_;
+    // Of the batch that is going in.
+    std::vector<Offset> known_;         // its messages that are in already, in order
+    std::vector<const Name*> strange_;  // names of which nothing is remembered
+    std::vector<New> new_;
 };
 
 }  // namespace sbot::flume

@@ -2,11 +2,15 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/limits.h"
 
 namespace sbot::flume::sqlite {
 namespace {
+
+constexpr std::size_t rows_at_once = 8;
 
 Errc code_of(int result) {
     switch (result & 0xff) {
@@ -244,6 +248,7 @@ Result<void> Statement::run() {
 }
 
 void Statement::reset() { sqlite3_reset(statement_.get()); }
+void Statement::unbind() { sqlite3_clear_bindings(statement_.get()); }
 
 std::int64_t Statement::integer(int column) const {
     return sqlite3_column_int64(statement_.get(), column);
@@ -278,6 +283,44 @@ Statement::Kind Statement::kind(int column) const {
         case SQLITE_BLOB: return Kind::bytes;
         default: return Kind::null;
     }
+}
+
+Result<Inserter> Inserter::prepare(Database& database, std::string_view target) {
+    Inserter made;
+    made.database_ = &database;
+    made.columns_ = 1 + static_cast<int>(std::count(target.begin(), target.end(), ','));
+    std::string row = "(?";
+    for (int i = 1; i < made.columns_; ++i) row += ",?";
+    row += ")";
+    // Whatever could end such a statement in the middle (ABORT, which is the default) would make
+    // SQLite keep a copy of each page it touches.
+    std::string sql = "INSERT OR IGNORE INTO " + std::string(target) + " VALUES" + row;
+    auto one = database.prepare(sql);
+    if (!one) return std::move(one).error();
+    for (std::size_t i = 1; i < rows_at_once; ++i) sql += "," + row;
+    auto many = database.prepare(sql);
+    if (!many) return std::move(many).error();
+    made.one_ = std::move(*one);
+    made.many_ = std::move(*many);
+    return made;
+}
+
+void Inserter::expect(std::size_t rows) {
+    left_ = rows;
+    bound_ = 0;
+    now_ = left_ >= rows_at_once ? &many_ : &one_;
+}
+
+Result<std::size_t> Inserter::next() {
+    ++bound_;
+    const std::size_t rows = now_ == &many_ ? rows_at_once : 1;
+    if (static_cast<std::size_t>(bound_) < rows) return 0;
+    auto done = now_->run();
+    now_->unbind();
+    if (!done) return std::move(done).error();
+    inserted_ = static_cast<std::size_t>(database_->changes());
+    expect(left_ - rows);
+    return rows;
 }
 
 Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
