@@ -125,8 +125,9 @@ inline constexpr std::size_t name_bytes_max = 91;
 inline constexpr std::size_t core_build_bytes_min = std::size_t{8} << 20;
 /// Entries of one transaction where nobody waits: with 250, four times the work of 5,000.
 inline constexpr std::size_t core_view_batch_entries = 5000;
-/// Messages of one batch whose posts are put into the full text at once although that is behind.
-inline constexpr std::size_t texts_ahead_batch_max = 64;
+/// Entries taken in at once whose posts are put into the full text with them; those of more wait
+/// until there is nothing else to do.
+inline constexpr std::size_t texts_at_once_max = 250;
 /// A link's path of members, shortened to this.
 inline constexpr std::size_t link_rel_bytes_max = 128;
 /// Content nested deeper is not kept as JSON: SQLite reads 2,000 levels (3.40; 1,000 from 3.45 on),
@@ -236,15 +237,25 @@ inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 
 /// Messages stored beyond what the index covers, above which replication waits for it: a
 /// moment of indexing, for that is what reading calls wait for.
-inline constexpr std::size_t index_lag_records_max = 5000;
-/// Records that one job of the index's lane takes in: some 10 ms.
-inline constexpr std::size_t index_job_records_max = 1000;
+inline constexpr std::size_t index_lag_records_max = 8000;
+/// Records that one job of the index's lane takes in, in one transaction (1,000 each cost a third
+/// more), and after how many, some 10 ms, it ends early for what was written here.
+inline constexpr std::size_t index_job_records_max = 4000;
+inline constexpr std::size_t index_slice_records = 500;
+/// With so many before it, what is written here goes in first.
+inline constexpr std::size_t index_urgent_records = 1000;
 /// Unless somebody reads, the index rests ten times as long as its last job took, within these
 /// bounds, so that what comes one by one goes in together: a transaction of one message costs five
 /// times its share of a larger one. The least if something was written here, for those who read
 /// the file themselves.
 inline constexpr std::uint64_t index_rest_ms_min = 10;
-inline constexpr std::uint64_t index_rest_ms_max = 100;
+inline constexpr std::uint64_t index_rest_ms_max = 300;
+/// Posts put into the full text in one job, some 100 ms, and after how many it may end early. It
+/// has its turn when nothing has come in for a moment, or when it had none for so long.
+inline constexpr std::size_t texts_job_posts_max = 3000;
+inline constexpr std::size_t texts_slice_posts = 200;
+inline constexpr std::uint64_t texts_quiet_ms = 300;
+inline constexpr std::uint64_t texts_wait_ms_max = 10000;
 /// After an attempt that failed.
 inline constexpr std::uint64_t index_retry_ms = 1000;
 /// Accepted messages that wait for the writer, above which replication waits.

@@ -1,5 +1,6 @@
 #include "flume/core_view.h"
 
+#include "base/assert.h"
 #include "base/files.h"
 #include "base/limits.h"
 #include "flume/core_schema.h"
@@ -12,6 +13,13 @@ namespace {
 constexpr int truncate_busy_ms = 100;
 
 }  // namespace
+
+/// An open transaction, and what it takes back when it fails.
+struct CoreView::Held {
+    std::unique_ptr<sqlite::Transaction> transaction;
+    Coverage covered;
+    CoreTables::Mark mark;
+};
 
 CoreView::CoreView(Options options)
     : options_(std::move(options)), maker_(options_.unbox, RowMaker::Secret::random()) {}
@@ -121,49 +129,67 @@ Result<void> CoreView::apply(std::span<const Entry> batch, Place place) {
     }
     rows_.clear();
     for (const Entry& entry : batch) maker_.add(rows_, entry);
-    const auto before = tables_->mark();
-    if (auto ok = apply_in_transaction(rows_, place, after); !ok) {
-        tables_->forget(before);
-        return ok;
+    return in_transaction([&] { return take_in(place, after); });
+}
+
+/// In the one that is held, or in one of its own. Whatever fails takes all of it back.
+Result<void> CoreView::in_transaction(const std::function<Result<void>()>& what) {
+    const bool alone = !held_;
+    if (alone) {
+        if (auto ok = hold(); !ok) return ok;
     }
-    covered_ = std::move(after);
+    auto done = what();
+    if (!done) let_go();
+    return done && alone ? commit() : std::move(done);
+}
+
+Result<void> CoreView::take_in(Place place, const Coverage& after) {
+    // What is new is found at once; the rest of a long run can wait.
+    const bool few = rows_.messages().size() <= limits::texts_at_once_max;
+    const bool level = place == Place::next && texts_level() && few;
+    const auto texts = level ? CoreTables::Texts::next
+                       : few ? CoreTables::Texts::ahead
+                             : CoreTables::Texts::later;
+    if (auto ok = tables_->insert(rows_, texts); !ok) return ok;
+    if (level) tables_->texts_reach(after.upto);
+    covered_ = after;
     return {};
 }
 
-Result<void> CoreView::apply_in_transaction(const RowBatch& batch, Place place,
-                                            const Coverage& after) {
+Result<void> CoreView::hold() {
+    if (!tables_) return error(Errc::corrupt, "core view: could not be cleared");
     auto transaction = sqlite::Transaction::begin(*database_);
     if (!transaction) return std::move(transaction).error();
-    // What is new is found at once; the rest of a long run can wait.
-    const bool level = place == Place::next && tables_->texts_upto() == covered_.upto;
-    auto texts = level ? CoreTables::Texts::next : CoreTables::Texts::ahead;
-    if (!level && batch.messages().size() > limits::texts_ahead_batch_max) {
-        texts = CoreTables::Texts::later;
-    }
-    if (auto ok = tables_->insert(batch, texts); !ok) return ok;
-    if (level) tables_->texts_reach(after.upto);
-    if (auto ok = tables_->write_states(); !ok) return ok;
-    if (auto ok = tables_->write_progress(after); !ok) return ok;
-    if (auto ok = (*transaction)->commit(); !ok) return ok;
-    after_commit();
+    held_.reset(new Held{std::move(*transaction), covered_, tables_->mark()});
     return {};
+}
+
+Result<void> CoreView::commit() {
+    SBOT_ASSERT(held_);
+    auto done = tables_->write_states();
+    if (done) done = tables_->write_progress(covered_);
+    if (done) done = held_->transaction->commit();
+    if (done) {
+        held_.reset();
+        after_commit();
+    } else {
+        let_go();
+    }
+    return done;
+}
+
+void CoreView::let_go() {
+    covered_ = std::move(held_->covered);
+    const CoreTables::Mark mark = held_->mark;
+    held_.reset();
+    tables_->forget(mark);
 }
 
 Result<void> CoreView::retract(std::span<const Entry> entries) {
     if (!tables_) return error(Errc::corrupt, "core view: could not be cleared");
     rows_.clear();
     for (const Entry& entry : entries) maker_.add(rows_, entry);
-    auto transaction = sqlite::Transaction::begin(*database_);
-    if (!transaction) return std::move(transaction).error();
-    const auto before = tables_->mark();
-    auto done = tables_->remove(rows_);
-    if (done) done = tables_->write_progress(covered_);
-    if (done) done = (*transaction)->commit();
-    if (done) {
-        after_commit();
-    } else {
-        tables_->forget(before);
-    }
+    auto done = in_transaction([&] { return tables_->remove(rows_); });
     if (building_) {
         for (const Entry& entry : entries) {
             retracted_.emplace_back(entry.offset, base::to_bytes(entry.data));
@@ -276,20 +302,19 @@ Result<void> CoreView::drop_index(const std::string& name) {
 
 Result<bool> CoreView::catch_up_texts(std::size_t posts_max) {
     if (!tables_) return error(Errc::corrupt, "core view: could not be cleared");
-    if (!covered_.upto || tables_->texts_upto() == covered_.upto) return true;
-    auto transaction = sqlite::Transaction::begin(*database_);
-    if (!transaction) return std::move(transaction).error();
-    const auto before = tables_->mark();
-    auto level = tables_->catch_up_texts(posts_max, *covered_.upto);
-    Result<void> done;
-    if (!level) done = level.error();
-    if (done) done = tables_->write_progress(covered_);
-    if (done) done = (*transaction)->commit();
-    if (done) after_commit();
-    if (done) return *level;
-    tables_->forget(before);
-    return std::move(done).error();
+    if (!covered_.upto || texts_level()) return true;
+    bool level = false;
+    auto done = in_transaction([&]() -> Result<void> {
+        auto caught_up = tables_->catch_up_texts(posts_max, *covered_.upto);
+        if (!caught_up) return std::move(caught_up).error();
+        level = *caught_up;
+        return {};
+    });
+    if (!done) return std::move(done).error();
+    return level;
 }
+
+bool CoreView::texts_level() const { return tables_ && tables_->texts_upto() == covered_.upto; }
 
 Result<void> CoreView::distrust() { return database_->run("PRAGMA user_version=0"); }
 Result<void> CoreView::trust() {

@@ -65,6 +65,12 @@ class CoreView final : public View {
     Result<void> retract(std::span<const Entry> entries) override;
     Result<void> clear(std::uint64_t generation) override;
 
+    /// All that is applied from `hold` to `commit` is one transaction: a page that is written again
+    /// and again is written once, and `covered` is ahead of what others see. Whatever fails in
+    /// between takes all of it back.
+    Result<void> hold();
+    Result<void> commit();
+
     /// Around `retract` and what it is about: whoever opens the view between the two finds it of
     /// no use, so a crash there leaves no difference between log and view.
     Result<void> distrust();
@@ -92,6 +98,7 @@ class CoreView final : public View {
     /// Adds some posts to the full text; true when there are no more. A full build leaves it to
     /// this.
     Result<bool> catch_up_texts(std::size_t posts_max);
+    bool texts_level() const;
 
     const std::string& path() const { return options_.path; }
 
@@ -101,7 +108,9 @@ class CoreView final : public View {
     Result<void> start();
     Result<void> prepare();
     Result<void> create(std::uint64_t generation);
-    Result<void> apply_in_transaction(const RowBatch& batch, Place place, const Coverage& after);
+    Result<void> take_in(Place place, const Coverage& after);
+    Result<void> in_transaction(const std::function<Result<void>()>& what);
+    void let_go();
     Result<void> finish_built(const Log& log);
     void after_commit();
     void watch_wal();
@@ -111,6 +120,8 @@ class CoreView final : public View {
     std::optional<sqlite::Database> database_;
     std::unique_ptr<CoreTables> tables_;
     Coverage covered_;
+    struct Held;
+    std::unique_ptr<Held> held_;  // the open transaction
     RowBatch rows_;
     Parts changed_ = 0;              // since the last commit that was told
     std::uint64_t wal_look_at_ = 0;  // its size from which on something must be done

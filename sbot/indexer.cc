@@ -17,13 +17,13 @@ struct Indexer::Outcome {
     Result<void> done;
     std::optional<flume::Offset> indexed;
     std::vector<SideView::Then> then;
+    std::size_t batches = 0;  // so many were taken in
+    bool texts_level = true;
 };
 
 namespace {
 
-// Posts put into the full text in one job: some 20 ms.
-constexpr std::size_t catch_up_posts = 500;
-
+using Wanted = std::atomic<bool>;
 using Batches = std::vector<std::shared_ptr<const Batch>>;
 
 struct Indexed {
@@ -35,6 +35,26 @@ Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
     auto progress = flume::catch_up(view, log, limits::index_job_records_max);
     if (!progress) return std::move(progress).error();
     return Indexed{view.covered().upto, *progress};
+}
+
+/// The same in one transaction, which ends early when somebody else is waiting.
+Result<Indexed> index_slices(const flume::Log& log, flume::CoreView& view, Wanted& wanted) {
+    if (auto ok = view.hold(); !ok) return std::move(ok).error();
+    Indexed indexed;
+    flume::Damage& damage = indexed.progress.damage;
+    while (!indexed.progress.level && indexed.progress.applied < limits::index_job_records_max) {
+        auto some = flume::catch_up(view, log, limits::index_slice_records);
+        if (!some) return std::move(some).error();
+        indexed.progress.applied += some->applied;
+        indexed.progress.level = some->level;
+        if (damage.places == 0) damage.first = some->damage.first;
+        damage.places += some->damage.places;
+        damage.bytes += some->damage.bytes;
+        if (wanted) break;
+    }
+    if (auto ok = view.commit(); !ok) return std::move(ok).error();
+    indexed.upto = view.covered().upto;
+    return indexed;
 }
 
 Result<void> index_all(const flume::Log& log, flume::View& view) {
@@ -56,22 +76,51 @@ std::vector<flume::Entry> entries_of(std::span<const std::shared_ptr<const Batch
 }
 
 /// Whatever the view has seen of these batches meanwhile: they may have been read from the log, or
-/// follow what it could not take in. While it catches up elsewhere they go in as single entries.
+/// follow what it could not take in.
 Result<void> bring_in(const flume::Log& log, flume::View& view,
-                      std::span<const std::shared_ptr<const Batch>> batches, bool catching_up) {
+                      std::span<const std::shared_ptr<const Batch>> batches) {
     const auto upto = view.covered().upto;
     while (!batches.empty() && upto >= batches.front()->offsets.back()) {
         batches = batches.subspan(1);
     }
-    if (batches.empty() && !catching_up) return index_all(log, view);
-    if (batches.empty()) return {};
-    const auto entries = entries_of(batches);
-    if (upto == batches.front()->behind) return view.apply(entries, flume::Place::next);
-    if (catching_up) return view.apply(entries, flume::Place::ahead);
-    return index_all(log, view);
+    if (batches.empty() || upto != batches.front()->behind) return index_all(log, view);
+    return view.apply(entries_of(batches), flume::Place::next);
 }
 
-Result<void> bring_in_ahead(flume::CoreView& view, Batches batches) {
+/// The same for the core view, in one transaction, which ends early when something is wanted
+/// sooner. While it catches up elsewhere they go in as single entries. Gives how many batches are
+/// in.
+Result<std::size_t> bring_in_slices(const flume::Log& log, flume::CoreView& view,
+                                    std::span<const std::shared_ptr<const Batch>> batches,
+                                    bool catching_up, Wanted& wanted) {
+    wanted = false;
+    std::size_t begin = 0;
+    const auto upto = view.covered().upto;
+    while (begin < batches.size() && upto >= batches[begin]->offsets.back()) ++begin;
+    const bool next = begin < batches.size() && upto == batches[begin]->behind;
+    if (!next && !catching_up) {
+        if (auto ok = index_all(log, view); !ok) return std::move(ok).error();
+        return batches.size();
+    }
+    if (begin == batches.size()) return begin;
+    if (auto ok = view.hold(); !ok) return std::move(ok).error();
+    while (begin < batches.size()) {
+        std::size_t end = begin, records = 0;
+        while (end < batches.size() && records < limits::index_slice_records) {
+            records += batches[end++]->records.size();
+        }
+        const auto entries = entries_of(batches.subspan(begin, end - begin));
+        auto applied = view.apply(entries, next ? flume::Place::next : flume::Place::ahead);
+        if (!applied) return std::move(applied).error();
+        begin = end;
+        if (wanted) break;
+    }
+    if (auto ok = view.commit(); !ok) return std::move(ok).error();
+    return begin;
+}
+
+Result<void> bring_in_ahead(flume::CoreView& view, Batches batches, Wanted& wanted) {
+    wanted = false;
     return view.apply(entries_of(batches), flume::Place::ahead);
 }
 
@@ -108,7 +157,19 @@ Result<std::optional<flume::Offset>> adopt_index(const flume::Log& log, flume::C
     return view.covered().upto;
 }
 
-Result<bool> index_texts(flume::CoreView& view) { return view.catch_up_texts(catch_up_posts); }
+Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
+    if (auto ok = view.hold(); !ok) return std::move(ok).error();
+    bool level = false;
+    for (std::size_t posts = 0; !level && posts < limits::texts_job_posts_max;) {
+        auto some = view.catch_up_texts(limits::texts_slice_posts);
+        if (!some) return std::move(some).error();
+        level = *some;
+        posts += limits::texts_slice_posts;
+        if (wanted) break;
+    }
+    if (auto ok = view.commit(); !ok) return std::move(ok).error();
+    return level;
+}
 
 }  // namespace
 
@@ -134,20 +195,35 @@ void Indexer::stored(std::shared_ptr<const Batch> batch) {
     const std::size_t records = batch->records.size();
     stored_ = batch->offsets.back();
     stored_received_ = batch->records.back().received;
+    stored_ms_ = loop_.now_ms();
     behind_ += records;
-    local_waits_ |= batch->local;
-    if (batch->local && waiting_records_ >= limits::index_job_records_max) urgent_.push_back(batch);
+    if (batch->local) {
+        ++local_stored_;
+        local_.push_back(batch);
+        wanted_ = true;
+        urgent_ |= waiting_records_ + working_records_ >= limits::index_urgent_records;
+    }
     waiting_records_ += records;
     waiting_.push_back(std::move(batch));
     something_.set();
 }
 
 io::Task<void> Indexer::run() {
+    bool went_ahead = false;
     while (true) {
         auto resting = until_due();
         co_await resting;
         const std::uint64_t began_ms = loop_.now_ms();
-        auto working = urgent_.empty() ? take_in_order() : take_in_ahead();
+        const bool overdue =
+            texts_behind_ && began_ms >= texts_since_ms_ + limits::texts_wait_ms_max;
+        if (!urgent_ && (overdue || (waiting_.empty() && !failed_))) {
+            auto searching = take_in_texts();
+            co_await searching;
+            continue;
+        }
+        // By turns, or one who publishes on and on would keep out all others.
+        went_ahead = urgent_ && !went_ahead;
+        auto working = went_ahead ? take_in_ahead() : take_in_order();
         co_await working;
         resting_since_ms_ = loop_.now_ms();
         rest_ms_ = std::clamp((resting_since_ms_ - began_ms) * 10, limits::index_rest_ms_min,
@@ -160,55 +236,77 @@ io::Task<void> Indexer::run() {
 io::Task<void> Indexer::until_due() {
     while (true) {
         something_.reset();
-        const bool any = !waiting_.empty();
-        if (!urgent_.empty() || waiting_records_ >= limits::index_job_records_max) co_return;
-        if (hurried_ && (any || failed_)) co_return;
-        if (!any && !failed_) {
+        if (urgent_ || waiting_records_ >= limits::index_job_records_max) co_return;
+        const bool any = !waiting_.empty() || failed_;
+        if (hurried_ && any) co_return;
+        const std::uint64_t rest_ms = failed_           ? limits::index_retry_ms
+                                      : !local_.empty() ? limits::index_rest_ms_min
+                                                        : rest_ms_;
+        std::optional<std::uint64_t> due_ms;
+        if (any) due_ms = resting_since_ms_ + rest_ms;
+        if (texts_behind_ && !catching_up_) {
+            const auto texts_ms = std::min(stored_ms_ + limits::texts_quiet_ms,
+                                           texts_since_ms_ + limits::texts_wait_ms_max);
+            due_ms = std::min(due_ms.value_or(texts_ms), texts_ms);
+        }
+        if (!due_ms) {
             co_await something_.wait();
             continue;
         }
-        const std::uint64_t rest_ms = failed_        ? limits::index_retry_ms
-                                      : local_waits_ ? limits::index_rest_ms_min
-                                                     : rest_ms_;
-        const std::uint64_t now_ms = loop_.now_ms(), due_ms = resting_since_ms_ + rest_ms;
-        if (now_ms >= due_ms) co_return;
-        auto resting = io::timeout(loop_, due_ms - now_ms, io::wait_for(something_));
+        const std::uint64_t now_ms = loop_.now_ms();
+        if (now_ms >= *due_ms) co_return;
+        auto resting = io::timeout(loop_, *due_ms - now_ms, io::wait_for(something_));
         auto rested = co_await resting;
         (void)rested.has_value();
     }
 }
 
 io::Task<void> Indexer::take_in_order() {
-    std::size_t records = 0, count = 0;
-    while (count < waiting_.size() && records < limits::index_job_records_max) {
-        records += waiting_[count++]->records.size();
+    std::size_t count = 0;
+    while (count < waiting_.size() && working_records_ < limits::index_job_records_max) {
+        working_records_ += waiting_[count++]->records.size();
     }
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
     working_on_.assign(waiting_.begin(), end);
     waiting_.erase(waiting_.begin(), end);
-    waiting_records_ -= records;
-    local_waits_ = false;
-    for (const auto& batch : waiting_) local_waits_ |= batch->local;
+    waiting_records_ -= working_records_;
     hurried_ = false;
     std::vector<SideView> sides;
     for (const auto& side : sides_) {
         if (side->level) sides.push_back(side->what);
     }
     auto work = [](const flume::Log& log, flume::CoreView& view, std::vector<SideView> others,
-                   Batches batches, bool catching_up) {
-        Outcome outcome{bring_in(log, view, batches, catching_up), {}, {}};
+                   Batches batches, bool catching_up, Wanted& wanted) {
+        Outcome outcome;
+        auto taken = bring_in_slices(log, view, batches, catching_up, wanted);
+        outcome.batches = taken ? *taken : batches.size();
+        if (!taken) outcome.done = std::move(taken).error();
+        const auto theirs = std::span(batches).first(outcome.batches);
         for (const SideView& each : others) {
-            auto fed = bring_in(log, *each.view, batches, false);
+            auto fed = bring_in(log, *each.view, theirs);
             outcome.then.push_back(each.fed(std::move(fed), true));
         }
         outcome.indexed = view.covered().upto;
+        outcome.texts_level = view.texts_level();
         return outcome;
     };
     auto working = lane_.run(work, std::cref(log_), std::ref(view_), std::move(sides), working_on_,
-                             catching_up_);
+                             catching_up_, std::ref(wanted_));
     Outcome outcome = co_await working;
+    put_back(outcome.batches);
+    working_records_ = 0;
     const Batches taken = std::exchange(working_on_, {});
     settle(taken, std::move(outcome));
+}
+
+/// What a job that ended early left over.
+void Indexer::put_back(std::size_t taken) {
+    const auto rest = working_on_.begin() + static_cast<std::ptrdiff_t>(taken);
+    for (auto each = rest; each != working_on_.end(); ++each) {
+        waiting_records_ += (*each)->records.size();
+    }
+    waiting_.insert(waiting_.begin(), rest, working_on_.end());
+    working_on_.erase(rest, working_on_.end());
 }
 
 void Indexer::settle(const Batches& taken, Outcome outcome) {
@@ -221,10 +319,12 @@ void Indexer::settle(const Batches& taken, Outcome outcome) {
         ++failures_;
     }
     taken_in_ += taken.size();
+    texts_are(outcome.texts_level);
     covers(outcome.indexed);
     MovedOn moved_on;
     moved_on.upto = indexed_;
     for (const auto& batch : taken) {
+        if (batch->local && std::erase(local_, batch) > 0) ++local_found_;
         if (!indexed_ || batch->offsets.back() > *indexed_) continue;
         behind_ -= std::min(behind_, batch->records.size());
         moved_on.received = batch->records.back().received;
@@ -237,15 +337,31 @@ void Indexer::settle(const Batches& taken, Outcome outcome) {
 
 /// So that what was written here is found at once, while thousands of others wait.
 io::Task<void> Indexer::take_in_ahead() {
-    Batches batches = std::exchange(urgent_, {});
+    urgent_ = false;
+    Batches batches = std::exchange(local_, {});
+    const std::size_t found = batches.size();
     std::erase_if(batches, [this](const auto& each) { return indexed_ >= each->offsets.back(); });
-    if (batches.empty()) co_return;
-    going_ahead_ = true;
-    auto working = lane_.run(&bring_in_ahead, std::ref(view_), std::move(batches));
+    auto working =
+        lane_.run(&bring_in_ahead, std::ref(view_), std::move(batches), std::ref(wanted_));
     auto done = co_await working;
-    going_ahead_ = false;
     // Once more in its turn, and then an error is told.
     (void)done.has_value();
+    local_found_ += found;
+}
+
+void Indexer::texts_are(bool level) {
+    if (!texts_behind_) texts_since_ms_ = loop_.now_ms();
+    texts_behind_ = !level;
+}
+
+io::Task<void> Indexer::take_in_texts() {
+    searching_ = true;
+    auto working = lane_.run(&index_texts, std::ref(view_), std::ref(wanted_));
+    auto level = co_await working;
+    searching_ = false;
+    texts_since_ms_ = loop_.now_ms();
+    // An error comes back with whatever is to be indexed next.
+    texts_are(!level || *level);
 }
 
 // --- views that catch up
@@ -254,7 +370,8 @@ io::Async<flume::Damage> Indexer::catch_up() {
     catching_up_ = true;
     flume::Damage damage;
     while (true) {
-        auto indexing = lane_.run(&index_some, std::cref(log_), std::ref(view_));
+        auto indexing =
+            lane_.run(&index_slices, std::cref(log_), std::ref(view_), std::ref(wanted_));
         auto indexed = co_await indexing;
         if (!indexed) co_return std::move(indexed).error().in("index");
         covers(indexed->upto);
@@ -335,7 +452,7 @@ io::Async<void> Indexer::adopt() {
 
 io::Async<void> Indexer::catch_up_texts() {
     while (true) {
-        auto indexing = lane_.run(&index_texts, std::ref(view_));
+        auto indexing = lane_.run(&index_texts, std::ref(view_), std::ref(wanted_));
         auto level = co_await indexing;
         if (!level) co_return std::move(level).error().in("full text");
         if (*level) co_return {};
@@ -391,6 +508,7 @@ io::Task<void> Indexer::drained() {
 
 void Indexer::hurry() {
     hurried_ = true;
+    if (searching_) wanted_ = true;
     something_.set();
 }
 
@@ -423,13 +541,10 @@ io::Task<void> Indexer::level() {
 }
 
 io::Task<void> Indexer::local_level() {
-    if (waiting_records_ < limits::index_job_records_max) {
-        auto few = level();
-        co_await few;
-        co_return;
-    }
+    const auto wanted = local_stored_;
     const auto failures = failures_;
-    while ((!urgent_.empty() || going_ahead_) && failures_ == failures) {
+    while ((local_found_ < wanted || failed_) && failures_ == failures) {
+        hurry();
         co_await moved_on_.wait();
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -104,7 +105,10 @@ class Indexer {
     io::Task<void> until_due();
     io::Task<void> take_in_order();
     io::Task<void> take_in_ahead();
+    io::Task<void> take_in_texts();
     io::Task<void> drained();
+    void texts_are(bool level);
+    void put_back(std::size_t taken);
     void settle(const Batches& taken, Outcome outcome);
     io::Async<void> lead(Side& side);
     void covers(std::optional<flume::Offset> upto);
@@ -116,11 +120,15 @@ class Indexer {
     flume::CoreView& view_;
     OnMovedOn on_moved_on_;
     Batches waiting_;  // in the order of the log
-    Batches urgent_;   // the local ones among them that would wait too long
+    Batches local_;    // those among them that were written here and cannot be found yet
     Batches working_on_;
-    std::size_t waiting_records_ = 0;
-    bool local_waits_ = false;
-    bool going_ahead_ = false;
+    std::size_t waiting_records_ = 0, working_records_ = 0;
+    bool urgent_ = false;              // a local one would wait too long
+    std::uint64_t local_stored_ = 0;   // local batches
+    std::uint64_t local_found_ = 0;    // so many of them can be found
+    std::atomic<bool> wanted_{false};  // by a local one: a long job ends early
+    bool texts_behind_ = false, searching_ = false;
+    std::uint64_t texts_since_ms_ = 0;  // when they had their turn, or fell behind
     bool hurried_ = false;
     std::uint64_t resting_since_ms_ = 0, rest_ms_ = 0;
     bool catching_up_ = true;      // from the log, or about to
@@ -129,6 +137,7 @@ class Indexer {
     std::uint64_t failures_ = 0;   // how often
     std::optional<flume::Offset> stored_;  // the last one we were told of
     double stored_received_ = 0;           // when that came; 0: none since the start
+    std::uint64_t stored_ms_ = 0;          // when it was stored, on the loop's clock
     std::optional<flume::Offset> indexed_;
     std::size_t behind_ = 0;
     std::unique_ptr<flume::CoreBuilder> builder_;  // while there is something to adopt

@@ -247,7 +247,7 @@ struct Trial {
     void live() {
         std::size_t there = 0;
         while (there < entries.size()) {
-            std::size_t to = std::min(entries.size(), there + 1 + random() % 150);
+            std::size_t to = std::min(entries.size(), there + 1 + random() % 400);
             append(there, to);
             there = to;
             while (random() % 3 != 0) step(there);
@@ -260,8 +260,8 @@ struct Trial {
     void step(std::size_t there) {
         const std::size_t at = random() % there;
         const Entry one[] = {entry(at)};
-        switch (random() % 6) {
-            case 0: ASSERT_TRUE(catch_up(*view, *log, 1 + random() % 200)); break;
+        switch (random() % 7) {
+            case 0: ASSERT_TRUE(catch_up(*view, *log, 1 + random() % 500)); break;
             case 1: {
                 const Entry newest[] = {entry(there - 1)};
                 if (!entries[there - 1].second.empty()) {
@@ -284,7 +284,22 @@ struct Trial {
                     view = std::move(CoreView::open(options("incremental")).value());
                 }
                 break;
+            case 6: several(); break;
         }
+    }
+    /// In one transaction; now and then it ends with the process.
+    void several() {
+        ASSERT_TRUE(view->hold());
+        for (auto i = random() % 4; i > 0; --i) {
+            ASSERT_TRUE(catch_up(*view, *log, 1 + random() % 50));
+            ASSERT_TRUE(view->catch_up_texts(random() % 20));
+        }
+        if (random() % 4 != 0) {
+            ASSERT_TRUE(view->commit());
+            return;
+        }
+        view.reset();
+        view = std::move(CoreView::open(options("incremental")).value());
     }
     void remove(std::size_t at) {
         const Entry one[] = {entry(at)};
