@@ -393,10 +393,7 @@ Result<void> Node::open_index() {
     if (!view) return std::move(view).error();
     view_ = std::move(*view);
     if (view_->covered().upto && !entries_->latest()) {
-        return error(Errc::corrupt, settings_.folder +
-                                        "/flume/log.offset holds nothing, but its index knows of "
-                                        "messages: put the log back, or move the folder flume away "
-                                        "to begin with an empty log");
+        if (auto ok = begin_without_log(); !ok) return ok;
     }
     if (deletions_finished_) {
         log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
@@ -409,6 +406,24 @@ Result<void> Node::open_index() {
     if (!settled) return std::move(settled).error();
     if (*settled) log_.notice("index", "the index does not fit the log and is made anew");
     return {};
+}
+
+/// The log is lost, its index is not. That knows how far our feed had come: nothing is published
+/// before peers have brought all of it.
+Result<void> Node::begin_without_log() {
+    if (!settings_.all["recover"].truthy()) {
+        return error(Errc::corrupt, settings_.folder +
+                                        "/flume/log.offset holds nothing, but its index knows of "
+                                        "messages: put the log back, or start with --recover to "
+                                        "get them from peers again");
+    }
+    auto reader = flume::CoreReader::open(view_->path());
+    if (!reader) return std::move(reader).error();
+    auto own = (*reader)->feed_state(keys_.id);
+    if (!own) return std::move(own).error();
+    if (!*own) return {};
+    beginning_.beyond = std::max(beginning_.beyond, (*own)->sequence);
+    return head_->saw_beyond(beginning_.beyond);
 }
 
 void Node::make_friends() {

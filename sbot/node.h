@@ -83,6 +83,7 @@ class Node {
     Result<void> keep_js_end(std::vector<flume::FeedState>& states);
     void confirm_folder();
     Result<void> open_index();
+    Result<void> begin_without_log();
     void note_head(const Batch& batch);
     void load_own();
     void learn_own(const std::vector<flume::FeedState>& states);

@@ -156,6 +156,32 @@ run(async () => {
         fs.writeFileSync(path.join(ours.folder, 'config'), JSON.stringify(ours.config));
     });
 
+    await test('a log that is lost is no new feed, and it is said what to do', async () => {
+        const without = await Server.prepare({ caps, name: 'without', keys: ours.keys });
+        fs.cpSync(path.join(ours.folder, 'flume'), path.join(without.folder, 'flume'),
+                  { recursive: true });
+        fs.rmSync(path.join(without.folder, 'flume', 'log.offset'));
+        for (let start = 0; start < 2; ++start) {
+            without.spawn();
+            assert.notStrictEqual(await without.ended, 0);
+            assert.match(without.output, /log\.offset holds nothing.*start with --recover/);
+        }
+        without.config.recover = true;
+        fs.writeFileSync(path.join(without.folder, 'config'), JSON.stringify(without.config));
+        await without.start();
+        const rpc = await without.client();
+        const publishing = call(rpc, 'publish', { type: 'post', text: 'the log is gone' });
+        assert.strictEqual(await state_after(2000, publishing), 'waits');
+        await connect(rpc, theirs);
+        assert.strictEqual((await publishing).value.sequence, newest + 1);
+        await level(++newest);
+        await chain_over_there();
+        await close(rpc);
+        await without.stop();
+        restore(without.folder, ours.folder);
+        fs.writeFileSync(path.join(ours.folder, 'config'), JSON.stringify(ours.config));
+    });
+
     await test('with the secret alone it publishes at once, as JavaScript does', async () => {
         const fresh = await Server.start({ caps, name: 'fresh' });
         const rpc = await fresh.client();
