@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/limits.h"
@@ -124,31 +126,90 @@ void full_build(const flume::Log& log, const std::string& path) {
                path);
 }
 
-void full_text(const flume::Log& log, const std::string& path) {
-    auto view = must(flume::CoreView::open({path, {}, {}}));
-    const Stopwatch watch;
+/// All posts that are missing, as the server does it where nobody waits.
+double catch_up_texts(flume::CoreView& view) {
     double longest = 0;
     for (bool level = false; !level;) {
         const double from = seconds();
-        level = must(view->catch_up_texts(500));
+        must(view.hold());
+        for (std::size_t i = 0; !level && i < limits::texts_job_posts_max;) {
+            level = must(view.catch_up_texts(limits::texts_slice_posts));
+            i += limits::texts_slice_posts;
+        }
+        must(view.commit());
         longest = std::max(longest, seconds() - from);
     }
+    return longest;
+}
+
+void full_text(const flume::Log& log, const std::string& path) {
+    auto view = must(flume::CoreView::open({path, {}, {}}));
+    const Stopwatch watch;
+    const double longest = catch_up_texts(*view);
     watch.tell("text", 0, static_cast<double>(log.end()) / 1e6, path);
     std::printf(" longest_ms=%.0f", longest * 1e3);
 }
 
-/// Row by row into a file that others read: write-ahead log, all indexes there.
+/// How late a thread wakes that wants to every two milliseconds, and what the newest fifty messages
+/// take that it asks for now and then.
+struct Served {
+    std::vector<double> lag_ms, page_ms;
+
+    void serve(const std::string& path, const std::atomic<bool>& done) {
+        auto reader = must(flume::CoreReader::open(path));
+        flume::PageOf newest;
+        newest.reverse = true;
+        newest.limit = 50;
+        for (int turn = 1; !done; ++turn) {
+            const double from = seconds();
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            lag_ms.push_back((seconds() - from) * 1e3 - 2);
+            if (turn % 20 != 0) continue;
+            const double asked = seconds();
+            must(reader->by_received(newest));
+            page_ms.push_back((seconds() - asked) * 1e3);
+        }
+    }
+    static double part(std::vector<double>& values, double part) {
+        if (values.empty()) return 0;
+        std::sort(values.begin(), values.end());
+        return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1))];
+    }
+};
+
+/// Row by row into a file that others read: write-ahead log, all indexes there, in the server's
+/// portions, with somebody who asks meanwhile.
 void live(const flume::Log& log, const std::string& path) {
     wipe(path);
     auto view = must(flume::CoreView::open({path, {}, {}}));
     const Stopwatch watch;
+    std::atomic<bool> done{false};
+    Served served;
+    std::thread other([&] { served.serve(path, done); });
     std::size_t count = 0;
-    for (;;) {
-        auto progress = must(flume::catch_up(*view, log, limits::core_view_batch_entries));
-        count += progress.applied;
-        if (progress.level) break;
+    double longest = 0;
+    for (bool level = false; !level;) {
+        const double from = seconds();
+        must(view->hold());
+        for (std::size_t i = 0; !level && i < limits::index_job_records_max;) {
+            auto progress = must(flume::catch_up(*view, log, limits::index_slice_records));
+            i += progress.applied;
+            level = progress.level;
+            count += progress.applied;
+        }
+        must(view->commit());
+        longest = std::max(longest, seconds() - from);
     }
-    watch.tell("live", count, static_cast<double>(log.end()) / 1e6, path);
+    done = true;
+    other.join();
+    const double megabytes_read = static_cast<double>(log.end()) / 1e6;
+    watch.tell("live", count, megabytes_read, path);
+    std::printf(" longest_ms=%.0f lag_p99_ms=%.2f page_ms=%.2f page_p99_ms=%.2f\n", longest * 1e3,
+                Served::part(served.lag_ms, 0.99), Served::part(served.page_ms, 0.5),
+                Served::part(served.page_ms, 0.99));
+    const Stopwatch then;
+    catch_up_texts(*view);
+    then.tell("live text", 0, megabytes_read, path);
 }
 
 /// One transaction a message, as when something is published.
@@ -174,6 +235,15 @@ void apply_singly(const flume::Log& log, const std::string& path) {
     }
     const auto count = static_cast<double>(entries.size());
     std::printf("%-12s us=%.1f cpu_us=%.1f", "one", spent / count * 1e6, cpu_spent / count * 1e6);
+}
+
+/// Indexes on members of the content, made where all is there.
+void json_index(const flume::Log& log, const std::string& path) {
+    auto view = must(flume::CoreView::open({path, {}, {}}));
+    const Stopwatch watch;
+    must(view->make_index({"bench", {"$.about"}}));
+    watch.tell("json", 0, static_cast<double>(log.end()) / 1e6, path);
+    must(view->drop_index("bench"));
 }
 
 template <typename Ask>
@@ -301,7 +371,7 @@ void part(const char* name, const char* wanted, void (*run)(const flume::Log&, c
 int main(int argc, char** argv) {
     if (argc < 3) {
         std::fprintf(stderr,
-                     "usage: view_bench LOG FOLDER [floor,build,text,one,ask,queries,live]\n");
+                     "usage: view_bench LOG FOLDER [floor,build,text,ask,queries,one,json,live]\n");
         return 2;
     }
     base::PosixFiles files;
@@ -315,6 +385,7 @@ int main(int argc, char** argv) {
     part("ask", wanted, ask, *log, path);
     part("queries", wanted, questions, *log, path);
     part("one", wanted, apply_singly, *log, path);
+    part("json", wanted, json_index, *log, path);
     part("live", wanted, live, *log, other);
     wipe(other);
     return 0;
