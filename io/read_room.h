@@ -24,7 +24,7 @@ class ReadRoom {
     }
 
  private:
-    static constexpr std::size_t small_bytes = 2 << 10;
+    static constexpr std::size_t small_bytes = 1 << 10;
     static constexpr std::size_t large_bytes = 64 << 10;
 
     Bytes memory_;

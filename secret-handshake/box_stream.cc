@@ -3,7 +3,6 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -81,17 +80,18 @@ Result<void> BoxReader::read(ByteView wire, Bytes& plain) {
     if (state_ == State::failed) return base::error(Errc::closed, "box-stream failed before");
     while (state_ == State::open) {
         const std::uint8_t* piece = wire.data();
-        std::size_t missing = wanted_ - held_;
+        std::size_t missing = wanted_ - partial_.size();
         if (wire.size() < missing) {
-            if (!wire.empty()) std::memcpy(partial_.data() + held_, piece, wire.size());
-            held_ += wire.size();
+            if (!wire.empty()) partial_.reserve(wanted_);
+            partial_.insert(partial_.end(), wire.begin(), wire.end());
             return {};
         }
         // Whole pieces are opened where they lie; only what was cut is put together first.
-        if (held_ > 0) {
-            std::memcpy(partial_.data() + held_, piece, missing);
-            piece = partial_.data();
-            held_ = 0;
+        Bytes whole;
+        if (!partial_.empty()) {
+            whole = std::exchange(partial_, Bytes());
+            whole.insert(whole.end(), piece, piece + missing);
+            piece = whole.data();
         }
         wire = wire.subspan(missing);
         if (auto ok = take(piece, plain); !ok) {

@@ -42,7 +42,7 @@ class BoxWriter {
 
 /// Turns frames into plain bytes. Any fragmentation of the input gives the same result.
 ///
-/// It holds one incomplete header or body at most, in a buffer of fixed size.
+/// It holds one incomplete header or body at most, and no memory for it in between.
 class BoxReader {
  public:
     enum class State : std::uint8_t {
@@ -67,7 +67,7 @@ class BoxReader {
     /// A header has been taken and nothing of its body yet. The JavaScript takes an end of input
     /// right here for a goodbye, which lets whoever cuts the line choose where it ends; `finish`
     /// does not.
-    bool right_behind_header() const { return in_body_ && held_ == 0; }
+    bool right_behind_header() const { return in_body_ && partial_.empty(); }
 
  private:
     Result<void> take(const std::uint8_t* piece, Bytes& plain);
@@ -79,9 +79,8 @@ class BoxReader {
     State state_ = State::open;
     bool in_body_ = false;
     std::size_t wanted_ = box_header_bytes;  // of the header or body we are in
-    std::size_t held_ = 0;                   // of these, in `partial_`
     std::array<std::uint8_t, 16> body_mac_{};
-    std::array<std::uint8_t, limits::box_body_bytes_max> partial_;
+    Bytes partial_;  // of it, where it was cut
 };
 
 }  // namespace sbot::shs
