@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,15 +121,20 @@ Result<void> PosixFiles::sync_folder(const std::string& folder) {
 }
 
 Result<FileInfo> PosixFiles::info(const std::string& path) {
-    struct stat about {};
-    if (::stat(path.c_str(), &about) < 0) return failed("stat", path, errno);
-    if (!S_ISREG(about.st_mode)) return error(Errc::not_found, "stat " + path + ": no file");
+    struct statx about {};
+    unsigned wanted = STATX_BASIC_STATS | STATX_BTIME;
+    if (::statx(AT_FDCWD, path.c_str(), 0, wanted, &about) < 0) return failed("stat", path, errno);
+    if (!S_ISREG(about.stx_mode)) return error(Errc::not_found, "stat " + path + ": no file");
     FileInfo info;
-    info.bytes = static_cast<std::uint64_t>(about.st_size);
-    info.changed_ms = std::round(static_cast<double>(about.st_ctim.tv_sec) * 1e3 +
-                                 static_cast<double>(about.st_ctim.tv_nsec) / 1e6);
-    info.device = about.st_dev;
-    info.inode = about.st_ino;
+    info.bytes = about.stx_size;
+    info.changed_ms = std::round(static_cast<double>(about.stx_ctime.tv_sec) * 1e3 +
+                                 static_cast<double>(about.stx_ctime.tv_nsec) / 1e6);
+    info.device = makedev(about.stx_dev_major, about.stx_dev_minor);
+    info.inode = about.stx_ino;
+    if ((about.stx_mask & STATX_BTIME) != 0) {
+        info.born_ns = static_cast<std::uint64_t>(about.stx_btime.tv_sec) * 1'000'000'000 +
+                       about.stx_btime.tv_nsec;
+    }
     return info;
 }
 

@@ -44,6 +44,9 @@ struct FileInfo {
     std::uint64_t bytes = 0;
     double changed_ms = 0;  ///< last change of content or name (ctime), since 1970, whole
     std::uint64_t device = 0, inode = 0;  ///< together: which file it is, whatever its name
+    /// When it was made, in nanoseconds since 1970; 0 where the file system does not say. An
+    /// inode's number is given again once its file is gone.
+    std::uint64_t born_ns = 0;
 };
 
 class Files {

@@ -14,9 +14,10 @@ struct MemoryFiles::Node {
         std::size_t size_after;
     };
 
-    explicit Node(std::uint64_t its_number) : number(its_number) {}
+    explicit Node(std::uint64_t its_number) : number(its_number), born(its_number) {}
 
-    const std::uint64_t number;  // among all there ever were
+    std::uint64_t number;      // among all there ever were, unless it was given another's
+    const std::uint64_t born;  // likewise, without exception
     Bytes content;
     std::vector<Change> unsynced;
 
@@ -177,7 +178,8 @@ Result<FileInfo> MemoryFiles::info(const std::string& path) {
     std::lock_guard lock(mutex_);
     auto found = names_.find(path);
     if (found == names_.end()) return error(Errc::not_found, "stat " + path + ": no such file");
-    return FileInfo{found->second->content.size(), 0, 0, found->second->number};
+    const Node& node = *found->second;
+    return FileInfo{node.content.size(), 0, 0, node.number, node.born};
 }
 
 Result<bool> MemoryFiles::make_folder(const std::string& path) {
@@ -231,6 +233,13 @@ Bytes MemoryFiles::content(const std::string& path) const {
     std::lock_guard lock(mutex_);
     auto found = names_.find(path);
     return found == names_.end() ? Bytes() : found->second->content;
+}
+
+void MemoryFiles::replace(const std::string& path, ByteView content) {
+    auto number = info(path).value().inode;
+    put(path, content);
+    std::lock_guard lock(mutex_);
+    names_.at(path)->number = number;
 }
 
 void MemoryFiles::put(const std::string& path, ByteView content) {

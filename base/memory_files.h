@@ -50,6 +50,8 @@ class MemoryFiles final : public Files {
     Bytes content(const std::string& path) const;
     /// Puts a file there as if it had been there always.
     void put(const std::string& path, ByteView content);
+    /// The same in place of one that is there, whose inode it gets: real ones do that.
+    void replace(const std::string& path, ByteView content);
 
  private:
     friend class MemoryFile;

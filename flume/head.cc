@@ -30,6 +30,7 @@ std::string text_of(const Head& head) {
     out.begin_object().member("feed", head.feed.text());
     out.member("end", static_cast<double>(head.end));
     out.member("device", std::to_string(head.device)).member("inode", std::to_string(head.inode));
+    if (head.born_ns > 0) out.member("born", std::to_string(head.born_ns));
     if (head.unconfirmed) out.member("unconfirmed", true);
     if (head.beyond > 0) out.member("beyond", static_cast<double>(head.beyond));
     if (head.sequence > 0) {
@@ -47,6 +48,15 @@ std::string text_of(const Head& head) {
 std::uint64_t whole(json::Value value) {
     double number = value.number();
     return number >= 0 && number <= 9007199254740991.0 ? static_cast<std::uint64_t>(number) : 0;
+}
+
+std::uint64_t large(json::Value text) {
+    return std::strtoull(std::string(text.string()).c_str(), nullptr, 10);
+}
+
+bool is_same_file(const Head& head, const base::FileInfo& info) {
+    if (info.device != head.device || info.inode != head.inode) return false;
+    return info.born_ns == head.born_ns || head.born_ns == 0 || info.born_ns == 0;
 }
 
 /// Reads on from where the head was written: true if all was seen.
@@ -103,8 +113,9 @@ std::optional<Head> read_head(base::Files& files, const std::string& log_path) {
     Head head;
     head.feed = *feed;
     head.end = whole(root["end"]);
-    head.device = std::strtoull(std::string(root["device"].string()).c_str(), nullptr, 10);
-    head.inode = std::strtoull(std::string(root["inode"].string()).c_str(), nullptr, 10);
+    head.device = large(root["device"]);
+    head.inode = large(root["inode"]);
+    head.born_ns = large(root["born"]);
     head.unconfirmed = root["unconfirmed"].is_true();
     head.beyond = whole(root["beyond"]);
     head.sequence = whole(root["sequence"]);
@@ -136,7 +147,7 @@ Result<Beginning> HeadFile::begin(base::Files& files, const std::string& log_pat
                 "the log is not the one that was last written here, or an older state of it";
             bool shorter = head->end > log.end() || head->offset >= log.end();
             beginning.void_from = shorter ? log.end() : 0;
-        } else if (info->device != head->device || info->inode != head->inode) {
+        } else if (!is_same_file(*head, *info)) {
             beginning.copied_or_restored = true;
             beginning.why = "the log is a copy of the one that was last written here";
         }
@@ -223,6 +234,7 @@ Result<void> HeadFile::write(Head head) {
         if (!info) return std::move(info).error();
         head.device = info->device;
         head.inode = info->inode;
+        head.born_ns = info->born_ns;
         base::OpenFile how;
         how.create = true;
         auto file = files_.open(head_path(log_path_), how);

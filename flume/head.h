@@ -20,7 +20,7 @@ struct Head {
     double claimed = 0;
     Offset offset = 0;  ///< where it lies
     Offset end = 0;     ///< all of the log before this was looked at for messages of ours
-    std::uint64_t device = 0, inode = 0;  ///< of the log file
+    std::uint64_t device = 0, inode = 0, born_ns = 0;  ///< of the log file, see base::FileInfo
     bool unconfirmed = false;  ///< the folder was found copied or restored, and nobody asked since
     Sequence beyond = 0;       ///< a signed message of ours that was seen and is not in the log
 

@@ -331,6 +331,9 @@ TEST(Head, shows_a_folder_that_was_copied_or_restored) {
         ASSERT_TRUE(again.confirm());
         EXPECT_FALSE(bench.begin().copied_or_restored);
     }
+    // The same with the inode of the one before.
+    bench.files.replace(bench.path, now);
+    EXPECT_TRUE(bench.begin().copied_or_restored);
     // An older state of it.
     bench.files.put(bench.path, backup);
     beginning = bench.begin();
@@ -352,6 +355,35 @@ TEST(Head, shows_a_folder_that_was_copied_or_restored) {
     auto others = HeadFile::begin(bench.files, bench.path, *bench.log, *bench.journal, feed_of(1));
     EXPECT_FALSE(others->copied_or_restored);
     EXPECT_EQ(others->own->sequence, 10u);
+}
+
+TEST(Head, remembers_what_was_seen_beyond_the_log_until_it_is_there) {
+    HeadBench bench;
+    HeadFile head(bench.files, bench.path, feed_of(0), bench.begin());
+    bench.write(head, 0);
+    EXPECT_EQ(bench.begin().beyond, 0u);
+    ASSERT_TRUE(head.saw_beyond(3));
+    ASSERT_TRUE(head.saw_beyond(2));
+    EXPECT_EQ(bench.begin().beyond, 3u);
+    EXPECT_FALSE(bench.begin().copied_or_restored);
+    // A restart does not make it forgotten, nor the second of the three messages.
+    HeadFile again(bench.files, bench.path, feed_of(0), bench.begin());
+    bench.write(again, 2);
+    EXPECT_EQ(bench.begin().beyond, 3u);
+    EXPECT_EQ(bench.begin().own->sequence, 2u);
+    bench.write(again, 4);
+    EXPECT_EQ(bench.begin().beyond, 0u);
+}
+
+TEST(Head, remembers_what_was_seen_before_our_feed_was_known) {
+    HeadBench bench;
+    Beginning unknown;  // a long log without a head file
+    HeadFile head(bench.files, bench.path, feed_of(0), unknown);
+    ASSERT_TRUE(head.saw_beyond(2));
+    EXPECT_FALSE(read_head(bench.files, bench.path)) << "nothing is sure yet";
+    ASSERT_TRUE(head.learn(std::nullopt, bench.log->end()));
+    EXPECT_EQ(bench.begin().beyond, 2u);
+    EXPECT_EQ(read_head(bench.files, bench.path)->beyond, 2u);
 }
 
 }  // namespace
