@@ -84,10 +84,15 @@ class PeerClocks::Table {
     Table(sqlite::Database database, std::string js_folder)
         : database_(std::move(database)), js_folder_(std::move(js_folder)) {}
 
-    static Result<void> make(sqlite::Database& database) {
-        return database.run(
+    /// Made where it is missing.
+    static Result<sqlite::Database> database(const std::string& path) {
+        auto opened = sqlite::Database::open(path, {false, cache_bytes});
+        if (!opened) return opened;
+        auto made = opened->run(
             "create table if not exists clock "
             "(peer blob primary key, used integer not null, packed blob not null) without rowid");
+        if (!made) return std::move(made).error().in(path);
+        return opened;
     }
 
     Result<std::optional<Bytes>> read(const FeedId& peer) {
@@ -176,12 +181,15 @@ bool write_job(std::shared_ptr<PeerClocks::Table> table, std::map<FeedId, PeerCl
 
 Result<std::unique_ptr<PeerClocks>> PeerClocks::open(io::Pool& pool, const std::string& path,
                                                      const std::string& js_folder) {
-    auto database = sqlite::Database::open(path, {false, cache_bytes});
-    if (!database) return std::move(database).error().in(path);
-    if (auto made = Table::make(*database); !made) {
-        if (auto emptied = database->reset(); !emptied) return std::move(emptied).error().in(path);
-        if (made = Table::make(*database); !made) return std::move(made).error().in(path);
+    auto database = Table::database(path);
+    if (!database && database.error().code == Errc::corrupt) {
+        base::PosixFiles files;
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+            if (auto ok = files.remove(path + suffix); !ok) return std::move(ok).error();
+        }
+        database = Table::database(path);
     }
+    if (!database) return std::move(database).error();
     auto table = std::make_shared<Table>(std::move(*database), js_folder);
     return std::unique_ptr<PeerClocks>(new PeerClocks(pool, std::move(table)));
 }
@@ -204,6 +212,7 @@ io::Task<PeerClock> PeerClocks::load(FeedId peer, std::set<FeedId> feeds) {
 
 void PeerClocks::save(const FeedId& peer, PeerClock clock) {
     unwritten_[peer] = std::move(clock);
+    written_.reset();
     something_.set();
 }
 
@@ -214,7 +223,6 @@ io::Task<void> PeerClocks::write_all() {
             something_.reset();
             co_await something_.wait();
         }
-        written_.reset();
         auto batch = unwritten_;
         auto writing = pool_.run(&write_job, table_, batch);
         bool written = co_await writing;
