@@ -14,9 +14,11 @@ using muxrpc::Body;
 using muxrpc::RemoteError;
 
 constexpr std::uint64_t tick_ms = 1000;
-// A peer that opened no EBT stream by then, or says nothing on ours, is asked the older way too.
+// A peer that opened no EBT stream by then, or says nothing on ours, is asked the older way too. The
+// second is long: a server with thousands of feeds that has just started is slow to speak, and as
+// many history streams make it slower.
 constexpr std::uint64_t opened_wait_ms = 2000;
-constexpr std::uint64_t silent_wait_ms = 5000;
+constexpr std::uint64_t silent_wait_ms = 15000;
 // Longer items of notes are parsed and printed in the pool, and taken in slices.
 constexpr std::size_t large_item_bytes = 16 << 10;
 constexpr std::size_t notes_slice = 500;
@@ -61,12 +63,13 @@ struct Replicator::Stream {
     std::optional<RemoteError> why;
 };
 
-/// A peer that is asked by `createHistoryStream`.
+/// A peer that is asked by `createHistoryStream`, until it speaks EBT after all.
 struct Replicator::Legacy {
-    Legacy(Replicator& its_owner, muxrpc::Session& session, FeedId peer)
+    Legacy(Replicator& its_owner, muxrpc::Session& session, FeedId its_peer)
         : owner(its_owner),
+          peer(its_peer),
           puller(owner.loop_, session, owner.intake_,
-                 [this, peer](auto& feed, auto& why) { owner.on_trouble_(peer, feed, why.what); }) {
+                 [this](auto& feed, auto& why) { owner.on_trouble_(peer, feed, why.what); }) {
         owner.legacy_.push_back(this);
     }
     ~Legacy() { owner.legacy_.remove(this); }
@@ -74,7 +77,9 @@ struct Replicator::Legacy {
     Legacy& operator=(const Legacy&) = delete;
 
     Replicator& owner;
+    FeedId peer;
     Puller puller;
+    io::Event over;
 };
 
 Replicator::Replicator(io::Loop& loop, io::Pool& pool, Intake& intake, History& history,
@@ -196,16 +201,23 @@ io::Task<void> Replicator::read(Stream& stream) {
             co_return;
         }
         if (!item->has_value() || stream.over.is_set()) break;
-        if (!stream.heard) {
-            stream.heard = true;
-            stream.news.set();
-        }
+        if (!stream.heard) hear(stream);
         auto taking = take_item(stream, std::move(**item));
         auto taken = co_await taking;
         if (!taken) break;
         if (++items % items_before_yield == 0) co_await loop_.yield();
     }
     stream.stop(std::nullopt);
+}
+
+/// It was only slow: whatever is asked the older way meanwhile would come twice, and thousands of
+/// streams cost more than one.
+void Replicator::hear(Stream& stream) {
+    stream.heard = true;
+    stream.news.set();
+    for (Legacy* each : legacy_) {
+        if (each->peer == stream.peer) each->over.set();
+    }
 }
 
 io::Async<void> Replicator::take_item(Stream& stream, Body item) {
@@ -389,6 +401,10 @@ io::Task<void> Replicator::watch(muxrpc::Session& session, Stream& stream) {
     auto hearing = io::timeout(loop_, silent_wait_ms, io::wait_for(stream.news));
     auto heard = co_await hearing;
     (void)heard;
+    if (!stream.news.is_set()) {
+        auto pulling = pull(session, stream.peer);
+        co_await pulling;
+    }
     if (stream.heard) co_await stream.over.wait();
     if (stream.replaced || stream.blocked || !session.is_open()) co_return;
     if (stream.over.is_set() && !stream.why) co_return;
@@ -399,8 +415,7 @@ io::Task<void> Replicator::watch(muxrpc::Session& session, Stream& stream) {
 io::Task<void> Replicator::pull(muxrpc::Session& session, FeedId peer) {
     Legacy legacy(*this, session, peer);
     legacy.puller.update(wants_, rank_);
-    io::Event never;
-    co_await never.wait();
+    co_await legacy.over.wait();
 }
 
 }  // namespace sbot::replication

@@ -78,6 +78,7 @@ class Replicator {
 
     io::Task<void> converse(Stream& stream);
     io::Task<void> read(Stream& stream);
+    void hear(Stream& stream);
     io::Async<void> take_item(Stream& stream, muxrpc::Body item);
     io::Async<void> take_notes(Stream& stream, muxrpc::Body item);
     io::Task<void> write(Stream& stream);
