@@ -194,6 +194,8 @@ inline constexpr std::size_t peer_news_max = 1000;
 /// Codes that are remembered, 200 bytes each and as many on the disk; spent ones make room.
 inline constexpr std::size_t invites_max = 10000;
 inline constexpr std::size_t invites_file_bytes_max = std::size_t{64} << 20;
+/// The LevelDB that a JavaScript server keeps its codes in: 200 bytes each, some of them stale.
+inline constexpr std::size_t js_invites_bytes_max = std::size_t{64} << 20;
 inline constexpr std::uint32_t invite_uses_max = 1000000;
 /// A note goes into a contact message of ours, which must not outgrow a message.
 inline constexpr std::size_t invite_note_bytes_max = 4000;

@@ -1,6 +1,7 @@
 #include "sbot/invite_codes.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/json.h"
@@ -28,10 +29,38 @@ Result<std::unique_ptr<InviteCodes>> InviteCodes::open(base::Files& files, io::P
                                                        const std::string& folder) {
     std::unique_ptr<InviteCodes> codes(new InviteCodes(files, pool, folder + "/invites.json"));
     auto text = base::read_file(files, codes->path_, limits::invites_file_bytes_max);
-    if (!text && text.error().code == Errc::not_found) return codes;
-    if (!text) return std::move(text).error();
-    if (auto ok = codes->read(base::text_of(*text)); !ok) return std::move(ok).error();
+    double since_ms = 0;
+    if (text) {
+        if (auto ok = codes->read(base::text_of(*text)); !ok) return std::move(ok).error();
+        if (auto info = files.info(codes->path_)) since_ms = info->changed_ms;
+    } else if (text.error().code != Errc::not_found) {
+        return std::move(text).error();
+    }
+    auto theirs = read_js_invites(files, folder, since_ms);
+    if (!theirs) return std::move(theirs).error();
+    if (*theirs) {
+        codes->take_over(**theirs);
+        auto ok = write_codes(&files, codes->path_, codes->text());
+        if (!ok) return std::move(ok).error();
+    }
     return codes;
+}
+
+/// Uses with either server count. Of a code that is spent over there and unknown here nothing is
+/// kept, as its holder is a stranger to both.
+void InviteCodes::take_over(const std::vector<JsInvite>& invites) {
+    std::unordered_map<FeedId, std::size_t> places;
+    for (std::size_t i = 0; i < codes_.size(); ++i) places.emplace(codes_[i].guest, i);
+    for (const JsInvite& theirs : invites) {
+        if (auto found = places.find(theirs.guest); found != places.end()) {
+            Code& code = codes_[found->second];
+            if (theirs.used <= code.used_js) continue;
+            code.used = std::min(code.total, code.used + (theirs.used - code.used_js));
+            code.used_js = theirs.used;
+        } else if (theirs.used < theirs.total) {
+            codes_.push_back({theirs.guest, theirs.total, theirs.used, theirs.used, theirs.note});
+        }
+    }
 }
 
 Result<void> InviteCodes::read(std::string_view text) {
@@ -46,6 +75,7 @@ Result<void> InviteCodes::read(std::string_view text) {
         Code code;
         code.total = uses_of(member.value["total"]);
         code.used = uses_of(member.value["used"]);
+        code.used_js = uses_of(member.value["usedJs"]);
         if (!guest || code.total == 0 || !member.value["used"].is_number()) return spoilt();
         code.guest = *guest;
         if (json::Value note = member.value["note"]; note.exists()) code.note = json::compact(note);
@@ -63,7 +93,9 @@ std::string InviteCodes::text() const {
         out.name(id).begin_object().member("id", id);
         out.member("total", static_cast<double>(code.total));
         if (!code.note.empty()) out.name("note").raw(code.note);
-        out.member("used", static_cast<double>(code.used)).end_object();
+        out.member("used", static_cast<double>(code.used));
+        if (code.used_js > 0) out.member("usedJs", static_cast<double>(code.used_js));
+        out.end_object();
     }
     out.end_object();
     return std::move(out).text();

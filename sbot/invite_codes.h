@@ -9,11 +9,13 @@
 #include "io/pool.h"
 #include "io/sync.h"
 #include "message/ids.h"
+#include "sbot/js_invites.h"
 
 namespace sbot::app {
 
 /// The invite codes that this server gave out and how often each was used: `invites.json`, by the
-/// key pair that a code holds. The seed itself is in the code alone. Loop thread; the file is
+/// key pair that a code holds. The seed itself is in the code alone. Codes that the JavaScript
+/// server gave out in this folder are taken over whenever it has run. Loop thread; the file is
 /// written in the pool.
 class InviteCodes {
  public:
@@ -21,13 +23,15 @@ class InviteCodes {
         FeedId guest;  ///< the public half of the code's key pair
         std::uint32_t total = 1;
         std::uint32_t used = 0;
-        std::string note;  ///< JSON; empty: none
+        std::uint32_t used_js = 0;  ///< of these, with the JavaScript server
+        std::string note;           ///< JSON; empty: none
 
         bool live() const { return used < total; }
     };
 
-    /// Reads the file, if there is one. Error `corrupt` for one that cannot be read: forgetting
-    /// that a code is spent would let it be used again.
+    /// Reads the file, if there is one, and what the JavaScript server did since. Error `corrupt`
+    /// for a file that cannot be read: forgetting that a code is spent would let it be used again.
+    /// And those of `read_js_invites`.
     static Result<std::unique_ptr<InviteCodes>> open(base::Files& files, io::Pool& pool,
                                                      const std::string& folder);
 
@@ -48,6 +52,7 @@ class InviteCodes {
 
     Code* at(const FeedId& guest);
     Result<void> read(std::string_view text);
+    void take_over(const std::vector<JsInvite>& invites);
     std::string text() const;
     bool make_room();
     io::Async<void> save();

@@ -1,6 +1,9 @@
 'use strict';
-// Pub invites with ssb-server 16 as the pub and as the guest, and what many guests at once do.
+// Pub invites with ssb-server 16 as the pub and as the guest, what many guests at once do, and a
+// pub that moves from ssb-server to us, back and again.
 const assert = require('assert');
+const fs = require('fs');
+const path = require('path');
 const ssb_keys = require('ssb-keys');
 const { run, test, until } = require('./lib/harness');
 const { call, close, collect, refusal } = require('./lib/rpc');
@@ -76,8 +79,65 @@ async function many_guests() {
     await pub.stop();
 }
 
+/** `count` strangers come with a code one after another: what each is told. */
+async function use(pub, code, count) {
+    const answers = [];
+    for (let i = 0; i < count; i++) {
+        const guest = await pub.client('net', guest_keys(code), manifest);
+        answers.push(await call(guest, 'invite.use', { feed: ssb_keys.generate().id }).then(
+            (message) => message.value.content.note || 'followed', (error) => error.message));
+        await close(guest);
+    }
+    return answers;
+}
+
+async function moving_pub() {
+    const pub = await Server.start({ config, name: 'pub', program: programs.js });
+    const stranger = 'method:invite,use is not in list of allowed methods';
+    const create = async (...args) => {
+        const rpc = await pub.client();
+        const code = await call(rpc, 'invite.create', ...args);
+        await close(rpc);
+        return code;
+    };
+    const move_to = async (program) => {
+        await pub.stop();
+        pub.program = program;
+        await pub.start();
+    };
+    const three = await create({ uses: 3, note: 'welcome' });
+    const spent = await create(1);
+    const fresh = await create(1);
+    await test('what is left of the codes of ssb-server can be used with us', async () => {
+        assert.deepStrictEqual(await use(pub, three, 1), ['welcome']);
+        assert.deepStrictEqual(await use(pub, spent, 1), ['followed']);
+        await move_to(programs.sbot);
+        assert.deepStrictEqual(await use(pub, spent, 1), [stranger]);
+        assert.deepStrictEqual(await use(pub, three, 1), ['welcome']);
+        assert.deepStrictEqual(await use(pub, fresh, 2), ['followed', stranger]);
+    });
+    await test('uses with both count, also after moving to and fro', async () => {
+        await move_to(programs.js);
+        const newer = await create(2);
+        assert.deepStrictEqual(await use(pub, newer, 1), ['followed']);
+        await move_to(programs.sbot);
+        assert.deepStrictEqual(await use(pub, newer, 2), ['followed', stranger]);
+        assert.deepStrictEqual(await use(pub, fresh, 1), [stranger]);
+        assert.deepStrictEqual(await use(pub, three, 2), ['welcome', stranger]);
+    });
+    await test('ssb-server finds its codes as it left them', async () => {
+        assert(!fs.existsSync(path.join(pub.folder, 'invites.copy')));
+        await move_to(programs.js);
+        assert.deepStrictEqual(await use(pub, three, 3), ['welcome', 'welcome', stranger]);
+        await move_to(programs.sbot);
+        assert.deepStrictEqual(await use(pub, three, 1), [stranger]);
+    });
+    await pub.stop();
+}
+
 run(async () => {
     await many_guests();
+    await moving_pub();
     await exchange(programs.sbot, programs.js);
     await exchange(programs.js, programs.sbot);
 });

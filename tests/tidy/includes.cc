@@ -65,6 +65,7 @@ const Library libraries[] = {
     {"spdlog/", {"base/log"}, true},
     {"fmt/", {"base/log"}, true},
     {"boost/", {"friends/hops.cc"}, true},
+    {"leveldb/", {"sbot/js_invites.cc", "tests/sbot/js_invites"}},
     {"CLI/", {"sbot/"}, true},
     {"ini.h", {"sbot/"}},
     {"gtest/", {"tests/"}},
