@@ -28,6 +28,7 @@ Result<void> prepare_js_views(DeleteServices& services, std::span<const flume::D
     if (!states) return std::move(states).error();
     auto upto = (*reader)->covered();
     if (!upto) return std::move(upto).error();
+    add_kept(*states, services.journal);
     if (auto ok = forget_js_views(services.files, services.folder); !ok) return ok;
     if (!*upto || !ends_deleted(*states, services.journal, entries)) return {};
     return write_js_last(services.files, services.folder, *states, **upto);

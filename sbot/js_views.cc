@@ -1,6 +1,7 @@
 #include "sbot/js_views.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/json.h"
@@ -13,35 +14,82 @@ constexpr double exact_max = 9007199254740992.0;
 
 }  // namespace
 
-std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder,
-                                   const FeedId& feed) {
+const flume::FeedState* JsLast::of(const FeedId& feed) const {
+    auto found = std::find_if(states.begin(), states.end(),
+                              [&feed](const auto& each) { return each.feed == feed; });
+    return found == states.end() ? nullptr : &*found;
+}
+
+std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder) {
     auto text = base::read_file(files, folder + "/flume/last.json", limits::js_last_bytes_max);
     if (!text) return std::nullopt;
     auto document = json::Document::parse(*text);
     if (!document) return std::nullopt;
     json::Value root = document->root();
-    json::Value said = root["value"][feed.text()];
-    auto key = MessageId::parse(said["id"].string());
-    double sequence = said["sequence"].number(), upto = root["seq"].number();
-    bool usable = root["version"].number() == 1 && key && upto >= 0 && upto < exact_max &&
-                  sequence >= 1 && sequence < exact_max;
-    if (!usable) return std::nullopt;
+    double upto = root["seq"].number(-1);
+    if (root["version"].number() != 1 || !(upto >= 0 && upto < exact_max)) return std::nullopt;
     JsLast last;
-    last.state = {feed, *key, static_cast<Sequence>(sequence), said["ts"].number(), 0};
     last.upto = static_cast<flume::Offset>(upto);
+    for (json::Member member : root["value"].members()) {
+        auto feed = FeedId::parse(member.name);
+        auto key = MessageId::parse(member.value["id"].string());
+        double sequence = member.value["sequence"].number();
+        if (!feed || !key || !(sequence >= 1 && sequence < exact_max)) continue;
+        last.states.push_back(
+            {*feed, *key, static_cast<Sequence>(sequence), member.value["ts"].number(), 0});
+    }
     return last;
 }
 
-Result<void> keep_js_end(flume::Journal& journal, const flume::FeedState& end) {
-    flume::Deleted entry;
-    entry.is_message = true;
-    entry.feed = end.feed;
-    entry.key = end.key;
-    entry.sequence = end.sequence;
-    entry.claimed = end.claimed;
-    auto at = journal.intend_deletion({&entry, 1});
-    if (!at) return std::move(at).error();
-    return journal.deletion_done(*at);
+std::vector<flume::FeedState> js_ends_beyond(const JsLast& last,
+                                             const std::vector<flume::FeedState>& states) {
+    std::unordered_map<FeedId, Sequence> ours;
+    for (const flume::FeedState& state : states) ours[state.feed] = state.sequence;
+    std::vector<flume::FeedState> ends;
+    for (const flume::FeedState& state : last.states) {
+        auto found = ours.find(state.feed);
+        if (found == ours.end() || found->second < state.sequence) ends.push_back(state);
+    }
+    return ends;
+}
+
+Result<void> keep_ends(flume::Journal& journal, std::span<const flume::FeedState> ends) {
+    std::vector<flume::Deleted> entries;
+    entries.reserve(ends.size());
+    for (const flume::FeedState& end : ends) {
+        flume::Deleted entry;
+        entry.is_message = true;
+        entry.feed = end.feed;
+        entry.key = end.key;
+        entry.sequence = end.sequence;
+        entry.claimed = end.claimed;
+        entries.push_back(std::move(entry));
+    }
+    for (std::span<const flume::Deleted> rest(entries); !rest.empty();) {
+        auto some = rest.first(std::min(rest.size(), limits::journal_entries_max));
+        auto at = journal.intend_deletion(some);
+        if (!at) return std::move(at).error();
+        if (auto ok = journal.deletion_done(*at); !ok) return ok;
+        rest = rest.subspan(some.size());
+    }
+    return {};
+}
+
+void add_kept(std::vector<flume::FeedState>& states, const flume::Journal& journal) {
+    std::unordered_map<FeedId, std::size_t> places;
+    const auto& kept = journal.last_of_feeds();
+    if (kept.empty()) return;
+    for (std::size_t i = 0; i < states.size(); ++i) places.emplace(states[i].feed, i);
+    for (const auto& [feed, entry] : kept) {
+        flume::FeedState state{feed, entry.key, entry.sequence, entry.claimed,
+                               entry.offset.value_or(0)};
+        auto found = places.find(feed);
+        if (found == places.end()) {
+            states.push_back(state);
+        } else if (states[found->second].sequence < state.sequence) {
+            states[found->second] = state;
+        }
+    }
 }
 
 Result<void> forget_js_views(base::Files& files, const std::string& folder) {

@@ -13,19 +13,28 @@
 /// it goes on with this folder some day.
 namespace sbot::app {
 
-/// What its view `last` says of one feed.
+/// What its view `last` says: how far each feed has come.
 struct JsLast {
-    flume::FeedState state;
-    flume::Offset upto = 0;  ///< the entry of the log that the view is level with
+    std::vector<flume::FeedState> states;  ///< without offsets
+    flume::Offset upto = 0;                ///< the entry of the log that the view is level with
+
+    /// Null for a feed that it does not know.
+    const flume::FeedState* of(const FeedId& feed) const;
 };
 
 /// Reads `flume/last.json`. The last message of a feed that it deleted is known from there alone.
 /// Nothing where there is no such file, or none that it would believe itself.
-std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder,
-                                   const FeedId& feed);
+std::optional<JsLast> read_js_last(base::Files& files, const std::string& folder);
 
-/// Takes over into the journal that a feed has come as far as `end`, which is not in the log.
-Result<void> keep_js_end(flume::Journal& journal, const flume::FeedState& end);
+/// Of `last`, the feeds that have come farther than in `states`: their ends were deleted.
+std::vector<flume::FeedState> js_ends_beyond(const JsLast& last,
+                                             const std::vector<flume::FeedState>& states);
+
+/// Takes over into the journal that feeds have come so far, to messages that are not in the log.
+Result<void> keep_ends(flume::Journal& journal, std::span<const flume::FeedState> ends);
+
+/// Brings `states` as far as the journal knows: an index that is older than that does not.
+void add_kept(std::vector<flume::FeedState>& states, const flume::Journal& journal);
 
 /// After something in the log was deleted or cut off: removes what it would go on believing. It
 /// makes that anew; the LevelDB views meet deleted entries as they go and drop them.

@@ -286,7 +286,7 @@ Result<void> Node::open_head() {
     if (!beginning) return std::move(beginning).error();
     beginning_ = std::move(*beginning);
     if (js_last_ && js_last_->upto >= entries_->end()) {
-        if (!beginning_.copied_or_restored) {
+        if (js_last_->of(keys_.id) != nullptr && !beginning_.copied_or_restored) {
             beginning_.copied_or_restored = true;
             beginning_.why = "the log is shorter than the one that the JavaScript server knew here";
         }
@@ -313,10 +313,12 @@ Result<void> Node::open_head() {
 /// Where the JavaScript server deleted the message that the head file has for our last one, the
 /// head is as good as before.
 Result<void> Node::look_at_js_last() {
-    js_last_ = read_js_last(files_, settings_.folder, keys_.id);
+    js_last_ = read_js_last(files_, settings_.folder);
+    const flume::FeedState* said = js_last_ ? js_last_->of(keys_.id) : nullptr;
     auto head = flume::read_head(files_, settings_.folder + "/flume/log.offset");
-    bool fits = js_last_ && js_last_->upto < entries_->end() && head && head->feed == keys_.id;
-    if (!fits || head->sequence == 0 || js_last_->state.sequence < head->sequence) return {};
+    bool fits = said != nullptr && js_last_->upto < entries_->end() && head;
+    if (!fits || head->feed != keys_.id || head->sequence == 0) return {};
+    if (said->sequence < head->sequence) return {};
     auto data = entries_->get(head->offset);
     if (data || !flume::is_deleted(data.error())) return {};
     std::optional<flume::FeedState> own;
@@ -326,30 +328,32 @@ Result<void> Node::look_at_js_last() {
 /// `own`: our feed as log and journal have it. The JavaScript server may have deleted its end,
 /// which nothing but its own file knows: it must not be used again.
 Result<void> Node::keep_js_end(std::optional<flume::FeedState>& own) {
-    if (!js_last_ || (own && own->sequence >= js_last_->state.sequence)) return {};
+    const flume::FeedState* said = js_last_ ? js_last_->of(keys_.id) : nullptr;
+    if (said == nullptr || (own && own->sequence >= said->sequence)) return {};
     const auto& kept = journal_->last_of_feeds();
     auto known = kept.find(keys_.id);
-    if (known == kept.end() || known->second.sequence < js_last_->state.sequence) {
-        if (auto ok = app::keep_js_end(*journal_, js_last_->state); !ok) return ok;
-        log_.notice("own feed", "message " + std::to_string(js_last_->state.sequence) +
+    if (known == kept.end() || known->second.sequence < said->sequence) {
+        if (auto ok = keep_ends(*journal_, {said, 1}); !ok) return ok;
+        log_.notice("own feed", "message " + std::to_string(said->sequence) +
                                     " was deleted by the JavaScript server; we go on behind it");
     }
-    own = js_last_->state;
+    own = *said;
     return {};
 }
 
-Result<void> Node::keep_js_end(std::vector<flume::FeedState>& states) {
-    if (!js_last_) return {};
-    auto found = std::find_if(states.begin(), states.end(),
-                              [this](const auto& each) { return each.feed == keys_.id; });
-    std::optional<flume::FeedState> own;
-    if (found != states.end()) own = *found;
-    if (auto ok = keep_js_end(own); !ok) return ok;
-    if (found == states.end()) {
-        states.push_back(*own);
-    } else {
-        *found = *own;
-    }
+/// The same for all feeds, `states` as the index has them: what was deleted is not fetched again.
+Result<void> Node::keep_js_ends(std::vector<flume::FeedState>& states) {
+    add_kept(states, *journal_);
+    auto last = std::exchange(js_last_, std::nullopt);
+    if (!last) return {};
+    auto entry = entries_->get(last->upto);
+    if (!entry && !flume::is_deleted(entry.error())) return {};  // it speaks of another log
+    auto ends = js_ends_beyond(*last, states);
+    if (ends.empty()) return {};
+    if (auto ok = keep_ends(*journal_, ends); !ok) return ok;
+    add_kept(states, *journal_);
+    log_.notice("log", "the JavaScript server deleted the last message of " +
+                           std::to_string(ends.size()) + " feeds; we go on behind those");
     return {};
 }
 
@@ -560,7 +564,7 @@ io::Async<void> Node::index() {
     if (!reader) co_return std::move(reader).error();
     auto states = (*reader)->all_states();
     if (!states) co_return std::move(states).error();
-    if (auto kept = keep_js_end(*states); !kept) co_return std::move(kept).error();
+    if (auto kept = keep_js_ends(*states); !kept) co_return std::move(kept).error();
     auto odd = (*reader)->unreadable(1);
     if (odd && !odd->empty()) {
         const auto& [offset, why] = odd->front();

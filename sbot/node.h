@@ -80,7 +80,7 @@ class Node {
     Result<void> open_head();
     Result<void> look_at_js_last();
     Result<void> keep_js_end(std::optional<flume::FeedState>& own);
-    Result<void> keep_js_end(std::vector<flume::FeedState>& states);
+    Result<void> keep_js_ends(std::vector<flume::FeedState>& states);
     void confirm_folder();
     Result<void> open_index();
     Result<void> begin_without_log();
@@ -116,7 +116,7 @@ class Node {
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
     flume::Beginning beginning_;
     std::unique_ptr<flume::HeadFile> head_;
-    std::optional<JsLast> js_last_;    // of our own feed
+    std::optional<JsLast> js_last_;    // until the index is there
     bool deletions_finished_ = false;  // at this start
     std::unique_ptr<flume::CoreView> view_;
     std::shared_ptr<CommitNews> news_ = std::make_shared<CommitNews>();

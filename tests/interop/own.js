@@ -1,7 +1,7 @@
 'use strict';
 // Our own feed never forks: a folder restored from a backup near an ssb-server that has the newer
-// messages, one that has only its secret, one whose last message JavaScript deleted, what strangers
-// say and what they show.
+// messages, one that has only its secret, one whose last message JavaScript deleted (or a friend's),
+// what strangers say and what they show.
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
@@ -282,6 +282,51 @@ run(async () => {
                 const next = await post(our, 'and on');
                 assert.strictEqual(next.value.sequence, last.value.sequence + 2);
             }
+            await close(our);
+            await ours.stop();
+        }
+    });
+
+    await test('JavaScript deleted the end of another feed: it is not fetched again', async () => {
+        const last = await post(their, 'deleted over here');
+        await ours.start();
+        our = await ours.client();
+        await connect(our, theirs);
+        await until('it is here', async () =>
+            await number_at(our, theirs.id) === last.value.sequence);
+        await close(our);
+        await ours.stop();
+        const js = await Server.prepare({ caps, name: 'js here', program: programs.js,
+                                          folder: ours.folder });
+        await js.start();
+        const rpc = await js.client();
+        await until('its view', async () => await number_at(rpc, theirs.id) ===
+            last.value.sequence);
+        await sleep(1200);
+        await call(rpc, 'del', last.key);
+        await sleep(1200);
+        await close(rpc);
+        await js.stop();
+        let newest_there = last.value.sequence;
+        for (let round = 0; round < 2; round++) {
+            // As a folder that comes from JavaScript: the end is known from its view alone.
+            if (round === 0) {
+                for (const suffix of ['', '-wal', '-shm']) {
+                    fs.rmSync(path.join(ours.folder, 'flume', `core.sqlite${suffix}`),
+                              { force: true });
+                }
+            }
+            await ours.start();
+            our = await ours.client();
+            assert.strictEqual(await number_at(our, theirs.id), newest_there);
+            await connect(our, theirs);
+            const next = await post(their, 'behind it');
+            await until('what follows', async () =>
+                await number_at(our, theirs.id) === next.value.sequence);
+            newest_there = next.value.sequence;
+            const here = await feed_at(our, theirs.id);
+            assert(here.every(({ key }) => key !== last.key));
+            assert.strictEqual(here[here.length - 1].key, next.key);
             await close(our);
             await ours.stop();
         }
