@@ -115,14 +115,22 @@ run(async () => {
             await level(nodes, total);
         });
         await test(`${shape}: links are cut while all publish, and restored`, async () => {
-            for (const link of links.filter((_, i) => i % 2 === 0)) {
+            const to_cut = links.filter((_, i) => i % 2 === 0);
+            const before = await Promise.all(nodes.map(traffic_of));
+            for (const link of to_cut) {
                 await cut(link);
                 await Promise.all(nodes.map((node) => post(node, 'one link less')));
                 total += node_count;
             }
             await sleep(300);
-            await Promise.all(links.filter((_, i) => i % 2 === 0).map(dial));
+            const apart = sum(await clock_of(last)) < total;
+            assert.strictEqual(apart, shape === 'chain', 'a chain is in pieces, a mesh is not');
+            await Promise.all(to_cut.map(dial));
             await level(nodes, total);
+            const { received, needed, ratio } =
+                await crossings(nodes, before, to_cut.length * node_count * (node_count - 1));
+            console.log(`       ${shape}: ${received} messages crossed links, ${needed} had to ` +
+                        `(${((ratio - 1) * 100).toFixed(1)} % more)`);
         });
         await test(`${shape}: the middle one and an end are killed, and come back`, async () => {
             for (const node of [nodes[node_count >> 1], last]) {
