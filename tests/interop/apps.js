@@ -124,7 +124,8 @@ run(async () => {
             const fresh = `${app.file}.fresh`;
             const [program, ...args] = app.command(fresh).filter((word) => !/^--(follow|live)$/
                 .test(word));
-            assert.strictEqual(spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }).status, 0);
+            const { status } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+            assert.strictEqual(status, 0);
             const rows = await app.read(fresh);
             assert.deepStrictEqual(await app.rows(), rows);
             assert(rows.length > 100);

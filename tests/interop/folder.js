@@ -57,8 +57,9 @@ async function refused(running, program) {
                          else resolve(err);
                      });
         });
-        const { sequence } = (await call(rpc, 'publish', { type: 'post', text: 'still here' })).value;
-        assert.strictEqual(await call(rpc, 'latestSequence', running.id), sequence);
+        const { value } = await call(rpc, 'publish', { type: 'post', text: 'still here' });
+        assert.strictEqual(await call(rpc, 'latestSequence', running.id),
+                           value.sequence);
         await close(rpc);
         return said;
     } finally {

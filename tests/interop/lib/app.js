@@ -13,7 +13,7 @@ function load() {
     try {
         return JSON.parse(fs.readFileSync(file, 'utf8'));
     } catch (error) {
-        return { position: '', messages: [] };  // [offset, key, author, type], of which all else is made
+        return { position: '', messages: [] };  // [offset, key, author, type] each
     }
 }
 
