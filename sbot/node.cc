@@ -587,7 +587,6 @@ io::Async<void> Node::index() {
     feeds_->load(std::move(feeds), last_received);
     reading_->open(last_received);
     befriending_ = befriend();
-    texts_ = index_texts();
     co_return {};
 }
 
@@ -647,6 +646,7 @@ io::Task<void> Node::befriend() {
     // Not before either: whom to dial depends on who is near.
     gossip_->start(*reading_);
     lan_->start();
+    texts_ = index_texts();  // peers wait for the above, nobody for this
     auto blocking = pass_blocks();
     co_await blocking;
 }
