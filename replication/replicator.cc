@@ -14,9 +14,9 @@ using muxrpc::Body;
 using muxrpc::RemoteError;
 
 constexpr std::uint64_t tick_ms = 1000;
-// A peer that opened no EBT stream by then, or says nothing on ours, is asked the older way too. The
-// second is long: a server with thousands of feeds that has just started is slow to speak, and as
-// many history streams make it slower.
+// A peer that opened no EBT stream by then, or says nothing on ours, is asked the older way too.
+// The second is long: a server with thousands of feeds that has just started is slow to speak, and
+// as many history streams make it slower.
 constexpr std::uint64_t opened_wait_ms = 2000;
 constexpr std::uint64_t silent_wait_ms = 15000;
 // Longer items of notes are parsed and printed in the pool, and taken in slices.

@@ -1,7 +1,7 @@
 'use strict';
 // Our own feed never forks: a folder restored from a backup near an ssb-server that has the newer
-// messages, one that has only its secret, one whose last message JavaScript deleted (or a friend's),
-// what strangers say and what they show.
+// messages, one that has only its secret, one whose last message (or a friend's) was deleted by
+// JavaScript, what strangers say and what they show.
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
