@@ -240,9 +240,10 @@ inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 /// Messages stored beyond what the index covers, above which replication waits for it: a
 /// moment of indexing, for that is what reading calls wait for.
 inline constexpr std::size_t index_lag_records_max = 8000;
-/// Records that one job of the index's lane takes in, in one transaction (1,000 each cost a third
-/// more), and after how many, some 10 ms, it ends early for what was written here.
-inline constexpr std::size_t index_job_records_max = 4000;
+/// Records that one job of the index's lane takes in, in one transaction (1,000 each cost a fifth
+/// more, 4,000 a twentieth less), and after how many, some 10 ms, it ends early for what was
+/// written here.
+inline constexpr std::size_t index_job_records_max = 2000;
 inline constexpr std::size_t index_slice_records = 500;
 /// With so many before it, what is written here goes in first.
 inline constexpr std::size_t index_urgent_records = 1000;

@@ -7,9 +7,9 @@
 /// What is in core.sqlite; docs/schema.md tells its readers. For the core's own sources alone.
 namespace sbot::flume {
 
-inline constexpr int core_version = 4;
+inline constexpr int core_version = 5;
 
-/// Tables of version 4. Ids are small integers, given in the order in which names are met; the
+/// Tables of version 5. Ids are small integers, given in the order in which names are met; the
 /// names themselves stand in `names` once. What an author is called stands in `authors` again,
 /// because the JavaScript sorts by it. Times are doubles. The content has a table of its own: what
 /// is asked for most then fits in memory.
@@ -102,10 +102,12 @@ inline constexpr const char* core_sql_views =
     "CREATE VIRTUAL TABLE texts USING fts5(text,content='post_text',content_rowid='rowid',"
     "  tokenize=\"unicode61 remove_diacritics 2\");"
     // Each transaction leaves a segment behind. As SQLite sets it, four of a size are merged, which
-    // doubles the work of a full build; a question is answered from some fifty just as well. And
-    // never all of them at once, while somebody waits.
+    // doubles the work of a full build; a question is answered from some fifty just as well. There
+    // may be 2,000 and not one more: `CoreView::merge_texts` sees to that where nobody waits, and
+    // the crisis merge, all at once, where that has no turn.
     "INSERT INTO texts(texts,rank) VALUES('automerge',32);"
-    "INSERT INTO texts(texts,rank) VALUES('crisismerge',1999);";
+    "INSERT INTO texts(texts,rank) VALUES('usermerge',16);"
+    "INSERT INTO texts(texts,rank) VALUES('crisismerge',1500);";
 
 /// From the columns key, sequence, claimed, offset.
 inline FeedState state_of(const FeedId& feed, const sqlite::Statement& row, int column) {

@@ -8,6 +8,9 @@
 namespace sbot::flume {
 namespace {
 
+// Pages of the full text that are merged at a time: some milliseconds.
+constexpr std::int64_t merge_pages = 200;
+
 std::int64_t number(Offset offset) { return static_cast<std::int64_t>(offset); }
 
 }  // namespace
@@ -21,7 +24,7 @@ struct CoreTables::Statements {
     sqlite::Statement find_messages, find_name, last_name;
     sqlite::Statement find_author, insert_author, write_state;
     sqlite::Statement find_type, insert_type, find_rel, insert_rel;
-    sqlite::Statement write_progress, insert_text, delete_text;
+    sqlite::Statement write_progress, insert_text, delete_text, merge_texts;
     sqlite::Statement note_ahead, forget_ahead, find_ahead, next_texts;
 
     Result<void> prepare(sqlite::Database& database);
@@ -48,6 +51,7 @@ Result<void> CoreTables::Statements::prepare(sqlite::Database& database) {
         {&write_progress, "UPDATE progress SET upto=?,key=?,count=?,texts_upto=?"},
         {&insert_text, "INSERT INTO texts(rowid,text) VALUES(?,?)"},
         {&delete_text, "INSERT INTO texts(texts,rowid,text) VALUES('delete',?,?)"},
+        {&merge_texts, "INSERT INTO texts(texts,rank) VALUES('merge',?)"},
         {&note_ahead, "INSERT OR IGNORE INTO texts_ahead(offset) VALUES(?)"},
         {&forget_ahead, "DELETE FROM texts_ahead WHERE offset=?"},
         {&find_ahead, "SELECT 1 FROM texts_ahead WHERE offset=?"},
@@ -487,6 +491,15 @@ Result<bool> CoreTables::catch_up_texts(std::size_t count_max, Offset upto) {
     if (count == count_max) return false;
     texts_upto_ = upto;
     return true;
+}
+
+Result<bool> CoreTables::merge_texts() {
+    const std::int64_t before = database_.changes_in_all();
+    auto& merge = statements_->merge_texts;
+    auto done = merge.bind(1, merge_pages).run();
+    if (!done) return std::move(done).error();
+    // The statement itself counts as one.
+    return database_.changes_in_all() - before < 2;
 }
 
 }  // namespace sbot::flume

@@ -72,6 +72,8 @@ class CoreTables {
     void texts_reach(const std::optional<Offset>& upto) { texts_upto_ = upto; }
     /// Adds the next `count_max` posts in order, up to `upto`; true when there are no more.
     Result<bool> catch_up_texts(std::size_t count_max, Offset upto);
+    /// Merges some pages of it; true where there is nothing to merge.
+    Result<bool> merge_texts();
 
  private:
     struct Feed {

@@ -316,6 +316,11 @@ Result<bool> CoreView::catch_up_texts(std::size_t posts_max) {
 
 bool CoreView::texts_level() const { return tables_ && tables_->texts_upto() == covered_.upto; }
 
+Result<bool> CoreView::merge_texts() {
+    if (!tables_) return error(Errc::corrupt, "core view: could not be cleared");
+    return tables_->merge_texts();
+}
+
 Result<void> CoreView::distrust() { return database_->run("PRAGMA user_version=0"); }
 Result<void> CoreView::trust() {
     // What was retracted is gone from the log: it must not come back with a power cut.

@@ -99,6 +99,9 @@ class CoreView final : public View {
     /// this.
     Result<bool> catch_up_texts(std::size_t posts_max);
     bool texts_level() const;
+    /// Tidies the full text: a little work on what many small transactions have left behind. True
+    /// when there is nothing to do. To be called now and then while nobody waits.
+    Result<bool> merge_texts();
 
     const std::string& path() const { return options_.path; }
 

@@ -139,8 +139,9 @@ class Database {
     /// who read; false if one of them goes on for longer.
     Result<bool> truncate_log(int busy_ms);
 
-    /// Rows changed by the last statement; the row id of the last insertion.
+    /// Rows changed by the last statement, and by all there were; the row id of the last insertion.
     std::int64_t changes() const;
+    std::int64_t changes_in_all() const;
     std::int64_t inserted() const;
 
     /// Empties the file whatever is in it, damaged or not. No other connection may be at work in it

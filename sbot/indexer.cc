@@ -1,6 +1,7 @@
 #include "sbot/indexer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/assert.h"
@@ -22,6 +23,11 @@ struct Indexer::Outcome {
 };
 
 namespace {
+
+// Records after which it is looked for something to tidy in the full text, and how long one job
+// does that.
+constexpr std::size_t untidy_records = 500;
+constexpr std::chrono::milliseconds tidying_time{20};
 
 using Wanted = std::atomic<bool>;
 using Batches = std::vector<std::shared_ptr<const Batch>>;
@@ -157,7 +163,7 @@ Result<std::optional<flume::Offset>> adopt_index(const flume::Log& log, flume::C
     return view.covered().upto;
 }
 
-Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
+Result<bool> index_some_texts(flume::CoreView& view, Wanted& wanted) {
     if (auto ok = view.hold(); !ok) return std::move(ok).error();
     bool level = false;
     for (std::size_t posts = 0; !level && posts < limits::texts_job_posts_max;) {
@@ -169,6 +175,17 @@ Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
     }
     if (auto ok = view.commit(); !ok) return std::move(ok).error();
     return level;
+}
+
+/// Then tidies up. True when all is done.
+Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
+    if (!view.texts_level()) return index_some_texts(view, wanted);
+    const auto until = std::chrono::steady_clock::now() + tidying_time;
+    do {
+        auto tidy = view.merge_texts();
+        if (!tidy || *tidy) return tidy;
+    } while (!wanted && std::chrono::steady_clock::now() < until);
+    return false;
 }
 
 }  // namespace
@@ -319,7 +336,8 @@ void Indexer::settle(const Batches& taken, Outcome outcome) {
         ++failures_;
     }
     taken_in_ += taken.size();
-    texts_are(outcome.texts_level);
+    for (const auto& batch : taken) untidy_ += batch->records.size();
+    texts_are(outcome.texts_level && untidy_ < untidy_records);
     covers(outcome.indexed);
     MovedOn moved_on;
     moved_on.upto = indexed_;
@@ -361,6 +379,7 @@ io::Task<void> Indexer::take_in_texts() {
     searching_ = false;
     texts_since_ms_ = loop_.now_ms();
     // An error comes back with whatever is to be indexed next.
+    if (!level || *level) untidy_ = 0;
     texts_are(!level || *level);
 }
 

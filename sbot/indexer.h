@@ -128,6 +128,7 @@ class Indexer {
     std::uint64_t local_found_ = 0;    // so many of them can be found
     std::atomic<bool> wanted_{false};  // by a local one: a long job ends early
     bool texts_behind_ = false, searching_ = false;
+    std::size_t untidy_ = 0;            // records since the full text was tidied
     std::uint64_t texts_since_ms_ = 0;  // when they had their turn, or fell behind
     bool hurried_ = false;
     std::uint64_t resting_since_ms_ = 0, rest_ms_ = 0;

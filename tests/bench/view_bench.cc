@@ -147,7 +147,16 @@ void full_text(const flume::Log& log, const std::string& path) {
     const Stopwatch watch;
     const double longest = catch_up_texts(*view);
     watch.tell("text", 0, static_cast<double>(log.end()) / 1e6, path);
-    std::printf(" longest_ms=%.0f", longest * 1e3);
+    std::printf(" longest_ms=%.0f\n", longest * 1e3);
+    const Stopwatch then;
+    double longest_merge = 0;
+    for (bool tidy = false; !tidy;) {
+        const double from = seconds();
+        tidy = must(view->merge_texts());
+        longest_merge = std::max(longest_merge, seconds() - from);
+    }
+    then.tell("text merge", 0, static_cast<double>(log.end()) / 1e6, path);
+    std::printf(" longest_ms=%.0f", longest_merge * 1e3);
 }
 
 /// How late a thread wakes that wants to every two milliseconds, and what the newest fifty messages

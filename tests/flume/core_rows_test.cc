@@ -277,7 +277,10 @@ struct Trial {
                 ASSERT_TRUE(view->retract(one));
                 ASSERT_TRUE(view->apply(one, Place::ahead));
                 break;
-            case 4: ASSERT_TRUE(view->catch_up_texts(1 + random() % 50)); break;
+            case 4:
+                ASSERT_TRUE(view->catch_up_texts(1 + random() % 50));
+                ASSERT_TRUE(view->merge_texts());
+                break;
             case 5:
                 if (random() % 10 == 0) {
                     view.reset();

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "flume/sqlite.h"
 #include "sbot/feeds.h"
 #include "tests/sbot/support.h"
 
@@ -49,6 +50,22 @@ TEST_F(WriterTest, publishes_at_once_form_one_chain_in_few_batches) {
     store.open();
     EXPECT_EQ(stored(), 50U);
     EXPECT_EQ(store.feeds->ahead(store.own.id)->sequence, 50U);
+}
+
+TEST_F(WriterTest, the_text_of_many_posts_is_found_when_it_is_quiet) {
+    EXPECT_EQ(acknowledged(publish_many(700)), 700);
+    loop.run(store.indexer->level());
+    auto index =
+        std::move(flume::sqlite::Database::open(store.view->path(), {.read_only = true}).value());
+    const char* const found = "SELECT count(*) FROM texts WHERE texts MATCH 'words'";
+    for (int i = 0; i < 500 && index.number(found).value() < 700; ++i) {
+        loop.run([](io::Loop& its_loop) -> io::Task<void> {
+            auto nap = its_loop.sleep(20);
+            co_await nap;
+        }(loop));
+    }
+    EXPECT_EQ(index.number(found).value(), 700);
+    EXPECT_EQ(index.number("SELECT upto=texts_upto FROM progress").value(), 1);
 }
 
 TEST_F(WriterTest, a_full_disk_fails_all_that_wait_and_passes) {
