@@ -170,10 +170,11 @@ run(async () => {
         fs.writeFileSync(path.join(without.folder, 'config'), JSON.stringify(without.config));
         await without.start();
         const rpc = await without.client();
-        const publishing = call(rpc, 'publish', { type: 'post', text: 'the log is gone' });
-        assert.strictEqual(await state_after(2000, publishing), 'waits');
+        assert.strictEqual(await number_at(rpc, ours.id), 0);
         await connect(rpc, theirs);
-        assert.strictEqual((await publishing).value.sequence, newest + 1);
+        await until('our feed is back', async () => await number_at(rpc, ours.id) === newest,
+                    20000);
+        assert.strictEqual((await post(rpc, 'on it goes')).value.sequence, newest + 1);
         await level(++newest);
         await chain_over_there();
         await close(rpc);
