@@ -12,9 +12,9 @@
 #include "base/number.h"
 #include "flume/deletion.h"
 #include "sbot/blob_methods.h"
+#include "sbot/js_views.h"
 #include "sbot/kept_import.h"
 #include "sbot/method_table.h"
-#include "sbot/own_start.h"
 
 namespace sbot::app {
 namespace {
@@ -280,110 +280,17 @@ Result<void> Node::open_head() {
     auto finished = flume::finish_deletions(*entries_, *journal_);
     if (!finished) return std::move(finished).error();
     deletions_finished_ = *finished;
-    const std::string path = settings_.folder + "/flume/log.offset";
-    if (auto ok = look_at_js_last(); !ok) return ok;
-    auto beginning = flume::HeadFile::begin(files_, path, *entries_, *journal_, keys_.id);
-    if (!beginning) return std::move(beginning).error();
-    beginning_ = std::move(*beginning);
-    if (js_last_ && js_last_->upto >= entries_->end()) {
-        if (js_last_->of(keys_.id) != nullptr && !beginning_.copied_or_restored) {
-            beginning_.copied_or_restored = true;
-            beginning_.why = "the log is shorter than the one that the JavaScript server knew here";
-        }
-        js_last_.reset();
-    }
-    if (beginning_.known) {
-        if (auto ok = keep_js_end(beginning_.own); !ok) return ok;
-    }
-    if (beginning_.copied_or_restored) log_.warning("folder", beginning_.why);
-    if (beginning_.void_from) {
-        const auto from = *beginning_.void_from;
-        auto told = from > 0 ? journal_->rewind(from) : journal_->new_generation(random_);
+    own_head_ = std::make_unique<OwnHead>(files_, settings_.folder, *journal_, keys_.id, log_);
+    if (auto ok = own_head_->look(*entries_); !ok) return ok;
+    if (auto from = own_head_->beginning().void_from) {
+        auto told = *from > 0 ? journal_->rewind(*from) : journal_->new_generation(random_);
         if (!told) return told;
         auto again = open_log(files_, settings_.folder, *journal_, log_);
         if (!again) return std::move(again).error();
         entries_ = std::move(*again);
     }
-    head_ = std::make_unique<flume::HeadFile>(files_, path, keys_.id, beginning_);
-    // A head that cannot be written costs the next start a moment, no more.
-    if (auto ok = head_->note({}, entries_->end()); !ok) log_.warning("head", ok.error().what);
+    own_head_->keep(*entries_);
     return {};
-}
-
-/// Where the JavaScript server deleted the message that the head file has for our last one, the
-/// head is as good as before.
-Result<void> Node::look_at_js_last() {
-    js_last_ = read_js_last(files_, settings_.folder);
-    const flume::FeedState* said = js_last_ ? js_last_->of(keys_.id) : nullptr;
-    auto head = flume::read_head(files_, settings_.folder + "/flume/log.offset");
-    bool fits = said != nullptr && js_last_->upto < entries_->end() && head;
-    if (!fits || head->feed != keys_.id || head->sequence == 0) return {};
-    if (said->sequence < head->sequence) return {};
-    auto data = entries_->get(head->offset);
-    if (data || !flume::is_deleted(data.error())) return {};
-    std::optional<flume::FeedState> own;
-    return keep_js_end(own);
-}
-
-/// `own`: our feed as log and journal have it. The JavaScript server may have deleted its end,
-/// which nothing but its own file knows: it must not be used again.
-Result<void> Node::keep_js_end(std::optional<flume::FeedState>& own) {
-    const flume::FeedState* said = js_last_ ? js_last_->of(keys_.id) : nullptr;
-    if (said == nullptr || (own && own->sequence >= said->sequence)) return {};
-    const auto& kept = journal_->last_of_feeds();
-    auto known = kept.find(keys_.id);
-    if (known == kept.end() || known->second.sequence < said->sequence) {
-        if (auto ok = keep_ends(*journal_, {said, 1}); !ok) return ok;
-        log_.notice("own feed", "message " + std::to_string(said->sequence) +
-                                    " was deleted by the JavaScript server; we go on behind it");
-    }
-    own = *said;
-    return {};
-}
-
-/// The same for all feeds, `states` as the index has them: what was deleted is not fetched again.
-Result<void> Node::keep_js_ends(std::vector<flume::FeedState>& states) {
-    add_kept(states, *journal_);
-    auto last = std::exchange(js_last_, std::nullopt);
-    if (!last) return {};
-    auto entry = entries_->get(last->upto);
-    if (!entry && !flume::is_deleted(entry.error())) return {};  // it speaks of another log
-    auto ends = js_ends_beyond(*last, states);
-    if (ends.empty()) return {};
-    if (auto ok = keep_ends(*journal_, ends); !ok) return ok;
-    add_kept(states, *journal_);
-    log_.notice("log", "the JavaScript server deleted the last message of " +
-                           std::to_string(ends.size()) + " feeds; we go on behind those");
-    return {};
-}
-
-/// From the index, where the log was too long to be read at start.
-void Node::learn_own(const std::vector<flume::FeedState>& states) {
-    std::optional<flume::FeedState> own;
-    for (const flume::FeedState& state : states) {
-        if (state.feed == keys_.id) own = state;
-    }
-    auto upto = view_->covered().upto;
-    if (auto ok = head_->learn(own, upto.value_or(0)); !ok) log_.warning("head", ok.error().what);
-}
-
-void Node::confirm_folder() {
-    beginning_.copied_or_restored = false;
-    if (auto ok = head_->confirm(); !ok) log_.warning("head", ok.error().what);
-}
-
-void Node::note_head(const Batch& batch) {
-    std::optional<flume::FeedState> own;
-    for (std::size_t i = 0; i < batch.offsets.size(); ++i) {
-        const Record& record = batch.records[i];
-        if (record.author != keys_.id) continue;
-        own = {record.author, record.state.id, record.state.sequence, record.state.timestamp,
-               batch.offsets[i]};
-    }
-    // Nothing is written here that is not on the disk.
-    flume::Offset end = own ? own->offset : 0;
-    if (!batch.offsets.empty()) end = batch.offsets.back();
-    if (auto ok = head_->note(own, end); !ok) log_.warning("head", ok.error().what);
 }
 
 Result<void> Node::open_index() {
@@ -425,9 +332,7 @@ Result<void> Node::begin_without_log() {
     if (!reader) return std::move(reader).error();
     auto own = (*reader)->feed_state(keys_.id);
     if (!own) return std::move(own).error();
-    if (!*own) return {};
-    beginning_.beyond = std::max(beginning_.beyond, (*own)->sequence);
-    return head_->saw_beyond(beginning_.beyond);
+    return *own ? own_head_->saw_beyond((*own)->sequence) : Result<void>();
 }
 
 void Node::make_friends() {
@@ -481,24 +386,11 @@ io::Async<void> Node::listen() {
     co_return {};
 }
 
-/// Our feed as the head file knows it: it may be published at once.
-void Node::load_own() {
-    double last_received = 0;
-    if (auto latest = entries_->latest()) {
-        json::Document document;
-        auto data = entries_->get(*latest);
-        if (data) {
-            auto envelope = flume::read_envelope(document, *data);
-            if (envelope) last_received = envelope->received;
-        }
-    }
-    feeds_->load_own(state_of(beginning_.own), last_received);
-}
-
 /// From an empty one: at speed and beside it. Meanwhile the empty one takes what we publish.
 io::Async<flume::Damage> Node::make_index() {
-    if (beginning_.known) {
-        load_own();
+    if (own_head_->beginning().known) {
+        auto own = own_head_->start(*entries_);
+        feeds_->load_own(own.state, own.last_received);
     } else {
         auto finding = pool_.run(&find_own, std::shared_ptr<const flume::Log>(entries_), keys_.id,
                                  view_->options().kept());
@@ -506,7 +398,7 @@ io::Async<flume::Damage> Node::make_index() {
         if (!own) co_return std::move(own).error();
         std::optional<flume::FeedState> state;
         if (own->state) state = state_of(keys_.id, *own->state);
-        if (auto kept = keep_js_end(state); !kept) co_return std::move(kept).error();
+        if (auto kept = own_head_->keep_js_end(state); !kept) co_return std::move(kept).error();
         feeds_->load_own(state_of(state), own->last_received);
     }
     auto building = indexer_->build();
@@ -564,7 +456,8 @@ io::Async<void> Node::index() {
     if (!reader) co_return std::move(reader).error();
     auto states = (*reader)->all_states();
     if (!states) co_return std::move(states).error();
-    if (auto kept = keep_js_ends(*states); !kept) co_return std::move(kept).error();
+    if (auto kept = own_head_->keep_js_ends(*states, *entries_); !kept)
+        co_return std::move(kept).error();
     auto odd = (*reader)->unreadable(1);
     if (odd && !odd->empty()) {
         const auto& [offset, why] = odd->front();
@@ -578,7 +471,7 @@ io::Async<void> Node::index() {
     if (!rows) co_return std::move(rows).error();
     double last_received = rows->empty() ? 0 : rows->front().at;
     if (auto told = tell_js(*states); !told) co_return std::move(told).error();
-    if (!beginning_.known) learn_own(*states);
+    if (!own_head_->beginning().known) own_head_->learn(*states, view_->covered().upto);
     std::vector<std::pair<FeedId, message::FeedState>> feeds;
     feeds.reserve(states->size());
     for (const flume::FeedState& state : *states) {
@@ -604,7 +497,7 @@ Result<void> Node::make_replicator() {
                                                 settings_.folder + "/ebt");
     if (!clocks) return std::move(clocks).error();
     clocks_ = std::move(*clocks);
-    if (beginning_.copied_or_restored) {
+    if (own_head_->beginning().copied_or_restored) {
         // What peers and we knew of each other then would hide from both what we lack now.
         if (auto forgotten = clocks_->forget(); !forgotten) return forgotten;
     }
@@ -625,14 +518,14 @@ Result<void> Node::make_replicator() {
     replicator_ = std::make_unique<replication::Replicator>(
         loop_, pool_, *feeds_, *history_, *clocks_, options, std::move(on_trouble));
     auto doubt = replication::OwnFeed::Doubt::none;
-    if (beginning_.copied_or_restored) doubt = replication::OwnFeed::Doubt::restored;
+    if (own_head_->beginning().copied_or_restored) doubt = replication::OwnFeed::Doubt::restored;
     if (settings_.all["recover"].truthy()) doubt = replication::OwnFeed::Doubt::recover;
     own_guard_ = std::make_unique<OwnGuard>(loop_, *friends_, *replicator_, *feeds_, log_, doubt,
-                                            [this] { confirm_folder(); });
+                                            [this] { own_head_->confirm(); });
     feeds_->before_publish([this] { return own_guard_->clear_to_publish(); });
-    feeds_->set_own_beyond(beginning_.beyond);
+    feeds_->set_own_beyond(own_head_->beginning().beyond);
     feeds_->on_own_beyond([this](Sequence sequence) {
-        if (auto ok = head_->saw_beyond(sequence); !ok) log_.warning("head", ok.error().what);
+        if (auto ok = own_head_->saw_beyond(sequence); !ok) log_.warning("head", ok.error().what);
         own_guard_->seen_beyond();
     });
     return {};
@@ -686,7 +579,7 @@ void Node::batch_done(const Batch& batch) {
     if (batch.failed) {
         log_.error("log", batch.failed->what);
     } else {
-        note_head(batch);
+        own_head_->note(batch);
         if (batch.records.back().author != keys_.id) gossip_->downloading();
     }
     tell_replicator(batch);

@@ -9,7 +9,6 @@
 #include "base/random.h"
 #include "blobs/store.h"
 #include "flume/core_view.h"
-#include "flume/head.h"
 #include "flume/journal.h"
 #include "flume/offset_log.h"
 #include "io/loop.h"
@@ -29,11 +28,11 @@
 #include "sbot/history.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
-#include "sbot/js_views.h"
 #include "sbot/lan.h"
 #include "sbot/links_methods.h"
 #include "sbot/log_methods.h"
 #include "sbot/own_guard.h"
+#include "sbot/own_head.h"
 #include "sbot/peers.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
@@ -78,15 +77,8 @@ class Node {
                                                               flume::Journal& journal,
                                                               base::Logger& log);
     Result<void> open_head();
-    Result<void> look_at_js_last();
-    Result<void> keep_js_end(std::optional<flume::FeedState>& own);
-    Result<void> keep_js_ends(std::vector<flume::FeedState>& states);
-    void confirm_folder();
     Result<void> open_index();
     Result<void> begin_without_log();
-    void note_head(const Batch& batch);
-    void load_own();
-    void learn_own(const std::vector<flume::FeedState>& states);
     io::Async<flume::Damage> make_index();
     io::Task<void> index_texts();
     io::Task<void> leave_stuck_readers();
@@ -114,9 +106,7 @@ class Node {
     message::KeyPair keys_;
     std::unique_ptr<flume::Journal> journal_;
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
-    flume::Beginning beginning_;
-    std::unique_ptr<flume::HeadFile> head_;
-    std::optional<JsLast> js_last_;    // until the index is there
+    std::unique_ptr<OwnHead> own_head_;
     bool deletions_finished_ = false;  // at this start
     std::unique_ptr<flume::CoreView> view_;
     std::shared_ptr<CommitNews> news_ = std::make_shared<CommitNews>();
