@@ -212,6 +212,8 @@ async function blocked() {
     await test('after an unblock it is let in', async () => {
         await call(rpc, 'friends.block', one.id, { state: false });
         await call(rpc, 'friends.follow', one.id, {});
+        // A reading call sees what was published before it; who is let in follows in a moment.
+        assert.strictEqual((await call(rpc, 'friends.hops'))[one.id], 1);
         await call(at_one, 'gossip.connect', pub.address);
         await has(rpc, one.id, 3);
     });
