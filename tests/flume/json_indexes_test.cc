@@ -10,20 +10,11 @@
 #include "flume/core_view.h"
 #include "flume/offset_log.h"
 #include "flume/sql_query.h"
+#include "tests/flume/records.h"
 #include "tests/flume/support.h"
 
 namespace sbot::flume {
 namespace {
-
-std::string message(int number, const std::string& content) {
-    MessageId key;
-    key.bytes.fill(static_cast<std::uint8_t>(number));
-    key.bytes[1] = static_cast<std::uint8_t>(number >> 8);
-    return R"({"key":")" + key.text() + R"(","value":{"author":")" + FeedId().text() +
-           R"(","sequence":)" + std::to_string(number + 1) + R"(,"timestamp":)" +
-           std::to_string(1000 + number) + R"(,"content":)" + content + R"(},"timestamp":)" +
-           std::to_string(2000 + number) + "}";
-}
 
 struct Bench {
     test::TemporaryFolder folder;

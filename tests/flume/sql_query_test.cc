@@ -10,22 +10,13 @@
 #include "flume/core_builder.h"
 #include "flume/core_view.h"
 #include "flume/offset_log.h"
+#include "tests/flume/records.h"
 #include "tests/flume/support.h"
 
 namespace sbot::flume {
 namespace {
 
 using std::chrono::milliseconds;
-
-std::string message(int number, const std::string& content) {
-    MessageId key;
-    key.bytes.fill(static_cast<std::uint8_t>(number));
-    key.bytes[1] = static_cast<std::uint8_t>(number >> 8);
-    return R"({"key":")" + key.text() + R"(","value":{"author":")" + FeedId().text() +
-           R"(","sequence":)" + std::to_string(number + 1) + R"(,"timestamp":)" +
-           std::to_string(1000 + number) + R"(,"content":)" + content + R"(},"timestamp":)" +
-           std::to_string(2000 + number) + "}";
-}
 
 /// A log in memory, and a core view of it in a folder of its own.
 struct Bench {

@@ -4,28 +4,10 @@
 
 #include <functional>
 
-#include "tests/sbot/support.h"
+#include "tests/sbot/sessions.h"
 
 namespace sbot::app {
 namespace {
-
-/// Takes nothing.
-class NoIntake final : public replication::Intake {
- public:
-    Sequence latest(const FeedId&) const override { return 0; }
-    Sequence stored_sequence(const FeedId&) const override { return 0; }
-    io::Task<std::vector<replication::Taken>> take(
-        std::vector<replication::FeedRun> runs) override {
-        co_return std::vector<replication::Taken>(runs.size());
-    }
-};
-
-class NoHistory final : public replication::History {
- public:
-    io::Async<std::vector<Bytes>> read(FeedId, Sequence, Sequence) override {
-        co_return std::vector<Bytes>();
-    }
-};
 
 class Counter final : public Watcher {
  public:

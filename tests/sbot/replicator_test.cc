@@ -11,24 +11,6 @@ namespace {
 
 using muxrpc::Allow;
 
-/// Knows no message and takes none.
-class NoIntake final : public replication::Intake {
- public:
-    Sequence latest(const FeedId&) const override { return 0; }
-    Sequence stored_sequence(const FeedId&) const override { return 0; }
-    io::Task<std::vector<replication::Taken>> take(
-        std::vector<replication::FeedRun> runs) override {
-        co_return std::vector<replication::Taken>(runs.size());
-    }
-};
-
-class NoHistory final : public replication::History {
- public:
-    io::Async<std::vector<Bytes>> read(FeedId, Sequence, Sequence) override {
-        co_return std::vector<Bytes>();
-    }
-};
-
 /// A history stream that says nothing, for ever; counts how many of it are open.
 class Silent final : public muxrpc::Source {
  public:

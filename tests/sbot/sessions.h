@@ -8,6 +8,8 @@
 
 #include "io/pipe.h"
 #include "muxrpc/session.h"
+#include "replication/history.h"
+#include "replication/intake.h"
 #include "tests/sbot/support.h"
 
 /// What tests of services that talk with a peer share.
@@ -33,6 +35,24 @@ class Joined {
 
  private:
     io::Async<void> near_runs_, far_runs_;
+};
+
+/// Knows no message and takes none.
+class NoIntake final : public replication::Intake {
+ public:
+    Sequence latest(const FeedId&) const override { return 0; }
+    Sequence stored_sequence(const FeedId&) const override { return 0; }
+    io::Task<std::vector<replication::Taken>> take(
+        std::vector<replication::FeedRun> runs) override {
+        co_return std::vector<replication::Taken>(runs.size());
+    }
+};
+
+class NoHistory final : public replication::History {
+ public:
+    io::Async<std::vector<Bytes>> read(FeedId, Sequence, Sequence) override {
+        co_return std::vector<Bytes>();
+    }
 };
 
 /// Gives these, one after another, and ends.
