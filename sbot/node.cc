@@ -32,10 +32,6 @@ std::optional<std::string> open_content(const message::Unboxer& unboxer, json::V
     return json::compact(opened->plain.root());
 }
 
-flume::FeedState state_of(const FeedId& feed, const message::FeedState& state) {
-    return {feed, state.id, state.sequence, state.timestamp, 0};
-}
-
 std::optional<message::FeedState> state_of(const std::optional<flume::FeedState>& state) {
     if (!state) return std::nullopt;
     return message::FeedState{state->key, state->sequence, state->claimed};
@@ -390,16 +386,15 @@ io::Async<void> Node::listen() {
 io::Async<flume::Damage> Node::make_index() {
     if (own_head_->beginning().known) {
         auto own = own_head_->start(*entries_);
-        feeds_->load_own(own.state, own.last_received);
+        feeds_->load_own(state_of(own.state), own.last_received);
     } else {
         auto finding = pool_.run(&find_own, std::shared_ptr<const flume::Log>(entries_), keys_.id,
                                  view_->options().kept());
         auto own = co_await finding;
         if (!own) co_return std::move(own).error();
-        std::optional<flume::FeedState> state;
-        if (own->state) state = state_of(keys_.id, *own->state);
-        if (auto kept = own_head_->keep_js_end(state); !kept) co_return std::move(kept).error();
-        feeds_->load_own(state_of(state), own->last_received);
+        auto kept = own_head_->keep_js_end(own->state);
+        if (!kept) co_return std::move(kept).error();
+        feeds_->load_own(state_of(own->state), own->last_received);
     }
     auto building = indexer_->build();
     auto damage = co_await building;

@@ -91,9 +91,7 @@ Result<void> OwnHead::keep_js_ends(std::vector<flume::FeedState>& states,
 
 OwnStart OwnHead::start(const flume::OffsetLog& entries) const {
     OwnStart start;
-    if (const auto& own = beginning_.own) {
-        start.state = message::FeedState{own->key, own->sequence, own->claimed};
-    }
+    start.state = beginning_.own;
     auto latest = entries.latest();
     if (!latest) return start;
     json::Document document;

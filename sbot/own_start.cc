@@ -24,12 +24,12 @@ Result<OwnStart> find_own(std::shared_ptr<const flume::Log> log, FeedId own,
         if (!envelope) continue;
         if (start.last_received == 0) start.last_received = envelope->received;
         if (envelope->author != own) continue;
-        start.state = message::FeedState{envelope->key, envelope->sequence, envelope->claimed};
+        start.state = {own, envelope->key, envelope->sequence, envelope->claimed, (*entry)->offset};
         break;
     }
     for (const flume::FeedState& state : kept) {
         if (state.feed != own || (start.state && start.state->sequence >= state.sequence)) continue;
-        start.state = message::FeedState{state.key, state.sequence, state.claimed};
+        start.state = state;
     }
     return start;
 }

@@ -6,14 +6,13 @@
 
 #include "flume/core_view.h"
 #include "flume/log.h"
-#include "message/validate.h"
 
 namespace sbot::app {
 
 /// What publishing needs to know while there is no index.
 struct OwnStart {
-    std::optional<message::FeedState> state;  ///< of our feed; nothing: it has no message
-    double last_received = 0;                 ///< of the log's last message
+    std::optional<flume::FeedState> state;  ///< of our feed; nothing: it has no message
+    double last_received = 0;               ///< of the log's last message
 };
 
 /// Looks for our feed's last message from the end of the log on; `kept` are states of feeds of
