@@ -35,9 +35,8 @@ Result<std::unique_ptr<CoreView>> CoreView::open(Options options) {
         view->tables_.reset();
         view->database_.reset();
         base::PosixFiles files;
-        for (const char* suffix : {"", "-wal", "-shm"}) {
-            if (auto ok = files.remove(view->path() + suffix); !ok) return std::move(ok).error();
-        }
+        auto removed = sqlite::remove_database(files, view->path());
+        if (!removed) return std::move(removed).error();
         started = view->start();
     }
     if (!started) return std::move(started).error();

@@ -350,4 +350,11 @@ Result<void> Transaction::commit() {
     return done;
 }
 
+Result<void> remove_database(base::Files& files, const std::string& path) {
+    for (const char* suffix : {"-wal", "-shm", ""}) {
+        if (auto ok = files.remove(path + suffix); !ok) return ok;
+    }
+    return {};
+}
+
 }  // namespace sbot::flume::sqlite

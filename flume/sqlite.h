@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/files.h"
 #include "base/result.h"
 
 struct sqlite3;
@@ -187,5 +188,9 @@ class Transaction {
     Database& database_;
     bool open_ = true;
 };
+
+/// Removes a database that nobody has open, with what SQLite keeps beside it. It goes last: cut
+/// short, this leaves a database, and is done again.
+Result<void> remove_database(base::Files& files, const std::string& path);
 
 }  // namespace sbot::flume::sqlite

@@ -71,11 +71,8 @@ Result<std::unique_ptr<ContactView>> ContactView::open(Options options) {
         view->statements_.reset();
         view->database_.reset();
         base::PosixFiles files;
-        for (const char* suffix : {"", "-wal", "-shm"}) {
-            if (auto ok = files.remove(view->options_.path + suffix); !ok) {
-                return std::move(ok).error();
-            }
-        }
+        auto removed = flume::sqlite::remove_database(files, view->options_.path);
+        if (!removed) return std::move(removed).error();
         started = view->start();
     }
     if (!started) return std::move(started).error();

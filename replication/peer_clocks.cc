@@ -184,9 +184,8 @@ Result<std::unique_ptr<PeerClocks>> PeerClocks::open(io::Pool& pool, const std::
     auto database = Table::database(path);
     if (!database && database.error().code == Errc::corrupt) {
         base::PosixFiles files;
-        for (const char* suffix : {"", "-wal", "-shm"}) {
-            if (auto ok = files.remove(path + suffix); !ok) return std::move(ok).error();
-        }
+        auto removed = sqlite::remove_database(files, path);
+        if (!removed) return std::move(removed).error();
         database = Table::database(path);
     }
     if (!database) return std::move(database).error();

@@ -122,9 +122,7 @@ int check(const Settings& settings) {
 }
 
 Result<void> remove_index(base::Files& files, const std::string& path) {
-    for (const char* suffix : {"", "-wal", "-shm"}) {
-        if (auto ok = files.remove(path + suffix); !ok) return ok;
-    }
+    if (auto ok = flume::sqlite::remove_database(files, path); !ok) return ok;
     return files.sync_folder(base::folder_of(path));
 }
 

@@ -304,9 +304,8 @@ Result<void> Node::open_index() {
     }
     if (deletions_finished_) {
         log_.notice("index", "a deletion was cut short; it is finished, and the index made anew");
-        for (const char* suffix : {"-wal", "-shm", ""}) {
-            if (auto ok = files_.remove(contacts_path(settings_) + suffix); !ok) return ok;
-        }
+        auto removed = flume::sqlite::remove_database(files_, contacts_path(settings_));
+        if (!removed) return removed;
         return view_->clear(entries_->generation());
     }
     auto settled = flume::settle(*view_, *entries_);
@@ -451,8 +450,8 @@ io::Async<void> Node::index() {
     if (!reader) co_return std::move(reader).error();
     auto states = (*reader)->all_states();
     if (!states) co_return std::move(states).error();
-    if (auto kept = own_head_->keep_js_ends(*states, *entries_); !kept)
-        co_return std::move(kept).error();
+    auto kept = own_head_->keep_js_ends(*states, *entries_);
+    if (!kept) co_return std::move(kept).error();
     auto odd = (*reader)->unreadable(1);
     if (odd && !odd->empty()) {
         const auto& [offset, why] = odd->front();
