@@ -37,6 +37,13 @@ struct Damage {
     std::size_t places = 0;
     std::uint64_t bytes = 0;
     Offset first = 0;  ///< where the first place met begins; means nothing without places
+
+    /// What was met after this.
+    void add(const Damage& more) {
+        if (places == 0) first = more.first;
+        places += more.places;
+        bytes += more.bytes;
+    }
 };
 
 /// Reads entries one after another. The log must outlive it; one thread at a time.

@@ -47,15 +47,12 @@ Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
 Result<Indexed> index_slices(const flume::Log& log, flume::CoreView& view, Wanted& wanted) {
     if (auto ok = view.hold(); !ok) return std::move(ok).error();
     Indexed indexed;
-    flume::Damage& damage = indexed.progress.damage;
     while (!indexed.progress.level && indexed.progress.applied < limits::index_job_records_max) {
         auto some = flume::catch_up(view, log, limits::index_slice_records);
         if (!some) return std::move(some).error();
         indexed.progress.applied += some->applied;
         indexed.progress.level = some->level;
-        if (damage.places == 0) damage.first = some->damage.first;
-        damage.places += some->damage.places;
-        damage.bytes += some->damage.bytes;
+        indexed.progress.damage.add(some->damage);
         if (wanted) break;
     }
     if (auto ok = view.commit(); !ok) return std::move(ok).error();
@@ -81,14 +78,21 @@ std::vector<flume::Entry> entries_of(std::span<const std::shared_ptr<const Batch
     return entries;
 }
 
-/// Whatever the view has seen of these batches meanwhile: they may have been read from the log, or
-/// follow what it could not take in.
-Result<void> bring_in(const flume::Log& log, flume::View& view,
-                      std::span<const std::shared_ptr<const Batch>> batches) {
-    const auto upto = view.covered().upto;
+/// Those that a view at `upto` has not seen: others it may have read from the log meanwhile.
+std::span<const std::shared_ptr<const Batch>> unseen(
+    std::span<const std::shared_ptr<const Batch>> batches, std::optional<flume::Offset> upto) {
     while (!batches.empty() && upto >= batches.front()->offsets.back()) {
         batches = batches.subspan(1);
     }
+    return batches;
+}
+
+/// Whatever the view has seen of these batches meanwhile; they may follow what it could not take
+/// in.
+Result<void> bring_in(const flume::Log& log, flume::View& view,
+                      std::span<const std::shared_ptr<const Batch>> batches) {
+    const auto upto = view.covered().upto;
+    batches = unseen(batches, upto);
     if (batches.empty() || upto != batches.front()->behind) return index_all(log, view);
     return view.apply(entries_of(batches), flume::Place::next);
 }
@@ -100,9 +104,8 @@ Result<std::size_t> bring_in_slices(const flume::Log& log, flume::CoreView& view
                                     std::span<const std::shared_ptr<const Batch>> batches,
                                     bool catching_up, Wanted& wanted) {
     wanted = false;
-    std::size_t begin = 0;
     const auto upto = view.covered().upto;
-    while (begin < batches.size() && upto >= batches[begin]->offsets.back()) ++begin;
+    std::size_t begin = batches.size() - unseen(batches, upto).size();
     const bool next = begin < batches.size() && upto == batches[begin]->behind;
     if (!next && !catching_up) {
         if (auto ok = index_all(log, view); !ok) return std::move(ok).error();
@@ -394,10 +397,7 @@ io::Async<flume::Damage> Indexer::catch_up() {
         auto indexed = co_await indexing;
         if (!indexed) co_return std::move(indexed).error().in("index");
         covers(indexed->upto);
-        const flume::Damage& more = indexed->progress.damage;
-        if (damage.places == 0) damage.first = more.first;
-        damage.places += more.places;
-        damage.bytes += more.bytes;
+        damage.add(indexed->progress.damage);
         if (!indexed->progress.level) continue;
         catching_up_ = false;
         co_return damage;
