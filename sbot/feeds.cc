@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "friends/contact.h"
 #include "message/create.h"
 #include "message/private_box.h"
 #include "sbot/permit.h"
@@ -188,6 +189,7 @@ io::Task<void> Feeds::until_publish_is_safe() {
 
 muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
     if (auto refused = message::check_publish_argument(content)) co_return remote(*refused);
+    const bool is_contact = friends::statement_in(content).has_value();
     auto boxed = message::box_for_recps(content, random_);
     if (!boxed) co_return remote(boxed.refusal());
     if (boxed->has_value()) content = (*boxed)->root();
@@ -213,7 +215,7 @@ muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
         record = message::envelope(created->state.id, created->json, received);
         batch = accept(keys_.id, created->state, received, record, Writer::Origin::local);
     }
-    auto told = acknowledged(std::move(batch), std::move(record));
+    auto told = acknowledged(std::move(batch), std::move(record), is_contact);
     co_return co_await told;
 }
 
@@ -226,7 +228,8 @@ muxrpc::AsyncReply<std::string> Feeds::add(json::Value value) {
     double received = time_.next();
     std::string record = message::envelope(checked->key, value, received);
     auto batch = accept(checked->author, checked->state(), received, record, Writer::Origin::local);
-    auto told = acknowledged(std::move(batch), std::move(record));
+    const bool is_contact = friends::statement_in(value["content"]).has_value();
+    auto told = acknowledged(std::move(batch), std::move(record), is_contact);
     co_return co_await told;
 }
 
@@ -241,10 +244,14 @@ io::Task<std::shared_ptr<Batch>> Feeds::queue(json::Value value) {
                      message::envelope(checked->key, value, received), Writer::Origin::peer);
 }
 
-muxrpc::AsyncReply<std::string> Feeds::acknowledged(std::shared_ptr<Batch> batch,
-                                                    std::string text) {
+muxrpc::AsyncReply<std::string> Feeds::acknowledged(std::shared_ptr<Batch> batch, std::string text,
+                                                    bool is_contact) {
     co_await batch->done.wait();
     if (batch->failed) co_return remote(*batch->failed);
+    if (is_contact && after_contact_) {
+        auto counting = after_contact_();
+        co_await counting;
+    }
     co_return text;
 }
 

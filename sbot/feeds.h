@@ -43,6 +43,9 @@ class Feeds final : public replication::Intake {
 
     /// What `publish` awaits first: whether peers have more of our own feed than we.
     void before_publish(std::function<io::Task<void>()> wait) { before_publish_ = std::move(wait); }
+    /// What is awaited before a local caller hears that a message is stored which says something of
+    /// another feed: a follow or a block that was acknowledged is in force.
+    void after_contact(std::function<io::Task<void>()> wait) { after_contact_ = std::move(wait); }
     /// The farthest message of our own, signed, that anybody showed us; hears of a farther one.
     Sequence own_beyond() const { return own_beyond_; }
     void on_own_beyond(std::function<void(Sequence)> tell) { on_own_beyond_ = std::move(tell); }
@@ -88,8 +91,8 @@ class Feeds final : public replication::Intake {
     /// The message is in its feed from here on; the batch it is in comes back.
     std::shared_ptr<Batch> accept(const FeedId& author, const message::FeedState& state,
                                   double received, std::string text, Writer::Origin origin);
-    static muxrpc::AsyncReply<std::string> acknowledged(std::shared_ptr<Batch> batch,
-                                                        std::string text);
+    muxrpc::AsyncReply<std::string> acknowledged(std::shared_ptr<Batch> batch, std::string text,
+                                                 bool is_contact);
     io::Task<std::vector<Run>> verified(std::vector<replication::FeedRun> runs);
     replication::Taken accept(Run& run);
 
@@ -102,7 +105,7 @@ class Feeds final : public replication::Intake {
     io::Semaphore verifying_;
     message::KeyTables key_tables_{limits::key_tables_bytes_max};
     io::Semaphore publishing_{1};
-    std::function<io::Task<void>()> before_publish_;
+    std::function<io::Task<void>()> before_publish_, after_contact_;
     std::function<void(Sequence)> on_own_beyond_;
     Sequence own_beyond_ = 0;   // a signed message of our own that we only saw
     std::size_t own_runs_ = 0;  // being checked

@@ -173,6 +173,15 @@ io::Async<Friends::Snapshot> Friends::fresh() {
     co_return now_;
 }
 
+io::Task<void> Friends::in_force() {
+    if (included_ == 0 || failed_) co_return;
+    auto making = fresh();
+    auto made = co_await making;
+    (void)made.has_value();
+    while (!to_tell_.empty()) co_await loop_.yield();
+    co_await loop_.yield();  // streams write theirs
+}
+
 void Friends::observe(friends::HopsObserver& observer) {
     observers_.push_back(&observer);
     SBOT_ASSERT(now_->hops().reached.size() == 1);  // at the start: all is still to come

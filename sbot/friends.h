@@ -41,6 +41,9 @@ class Friends {
     /// With everything that was stored when it was called; waits for `load`. Errors: why that
     /// failed.
     io::Async<Snapshot> fresh();
+    /// Waits until what is stored now counts, and those who act on it have heard. Not before
+    /// `load` has ended, nor where the index cannot take it in.
+    io::Task<void> in_force();
     /// Set for a moment whenever there is another snapshot.
     io::Event& changed() { return changed_; }
 

@@ -517,6 +517,7 @@ Result<void> Node::make_replicator() {
     own_guard_ = std::make_unique<OwnGuard>(loop_, *friends_, *replicator_, *feeds_, log_, doubt,
                                             [this] { own_head_->confirm(); });
     feeds_->before_publish([this] { return own_guard_->clear_to_publish(); });
+    feeds_->after_contact([this] { return friends_->in_force(); });
     feeds_->set_own_beyond(own_head_->beginning().beyond);
     feeds_->on_own_beyond([this](Sequence sequence) {
         if (auto ok = own_head_->saw_beyond(sequence); !ok) log_.warning("head", ok.error().what);

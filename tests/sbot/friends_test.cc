@@ -87,6 +87,25 @@ TEST_F(FriendsTest, tell_observers_what_changes) {
     EXPECT_EQ(heard.hops[bob], -1);
 }
 
+TEST_F(FriendsTest, count_what_was_acknowledged) {
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
+    store.feeds->after_contact([this] { return graph->in_force(); });
+    for (double hops : {1.0, -1.0, 1.0}) {
+        say(bob, hops < 0 ? block : follow);
+        EXPECT_EQ(graph->now()->hops_of(bob), hops);
+        EXPECT_EQ(heard.hops[bob], hops);
+    }
+    store.feeds->after_contact({});
+}
+
+TEST_F(FriendsTest, keep_nobody_waiting_before_they_know) {
+    store.feeds->after_contact([this] { return graph->in_force(); });
+    say(bob, follow);
+    ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
+    EXPECT_EQ(graph->now()->hops_of(bob), 1);
+    store.feeds->after_contact({});
+}
+
 TEST_F(FriendsTest, know_the_same_after_the_index_is_made_anew) {
     ASSERT_TRUE(loop.run(graph->load(*store.indexer)));
     say(bob, follow);
