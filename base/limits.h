@@ -239,13 +239,17 @@ inline constexpr std::size_t peer_clocks_max = 2000;
 inline constexpr std::size_t peer_clock_bytes_max = std::size_t{4} << 20;
 
 /// Messages stored beyond what the index covers, above which replication waits for it: a
-/// moment of indexing, for that is what reading calls wait for.
-inline constexpr std::size_t index_lag_records_max = 8000;
-/// Records that one job of the index's lane takes in, in one transaction (1,000 each cost a fifth
-/// more, 4,000 a twentieth less), and after how many, some 10 ms, it ends early for what was
-/// written here.
-inline constexpr std::size_t index_job_records_max = 2000;
-inline constexpr std::size_t index_slice_records = 500;
+/// moment of indexing, for that is what reading calls wait for. `flume.indexLagMax` sets another.
+inline constexpr std::size_t index_lag_records_max_default = 8000;
+inline constexpr std::size_t index_lag_records_max = 100'000;
+/// Records that one job of the index's lane takes in, in one transaction: in a large index 2,000
+/// each cost an eighth more, for each of them writes pages of its own. After a slice it ends early
+/// for what was written here; its commit cannot, so that after something was written here jobs are
+/// small for a while.
+inline constexpr std::size_t index_job_records_max = 4000;
+inline constexpr std::size_t index_slice_records = 250;
+inline constexpr std::size_t index_watched_job_records_max = 500;
+inline constexpr std::uint64_t index_watched_ms = 5000;
 /// With so many before it, what is written here goes in first.
 inline constexpr std::size_t index_urgent_records = 1000;
 /// Unless somebody reads, the index rests ten times as long as its last job took, within these

@@ -16,14 +16,15 @@ struct Record {
     FeedId author;
     message::FeedState state;  ///< of the feed once this is in
     double received = 0;       ///< when it came here
-    std::string text;  ///< the envelope `{"key":…,"value":…,"timestamp":…}`, as stored
+    std::string text;    ///< the envelope `{"key":…,"value":…,"timestamp":…}`, as stored
+    bool local = false;  ///< written here, not brought by a peer
 };
 
 /// What is written together, shared by all that wait for it.
 struct Batch {
     std::vector<Record> records;
     std::size_t bytes = 0;
-    bool local = false;                   ///< some of it was written here, not brought by a peer
+    bool local = false;                   ///< some of it is
     std::optional<flume::Offset> behind;  ///< the entry before the first, once they are stored
     std::vector<flume::Offset> offsets;   ///< of the records, once they are stored
     io::Event done;                       ///< in the log and on the disk, or failed

@@ -44,10 +44,11 @@ Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
 }
 
 /// The same in one transaction, which ends early when somebody else is waiting.
-Result<Indexed> index_slices(const flume::Log& log, flume::CoreView& view, Wanted& wanted) {
+Result<Indexed> index_slices(const flume::Log& log, flume::CoreView& view, std::size_t records_max,
+                             Wanted& wanted) {
     if (auto ok = view.hold(); !ok) return std::move(ok).error();
     Indexed indexed;
-    while (!indexed.progress.level && indexed.progress.applied < limits::index_job_records_max) {
+    while (!indexed.progress.level && indexed.progress.applied < records_max) {
         auto some = flume::catch_up(view, log, limits::index_slice_records);
         if (!some) return std::move(some).error();
         indexed.progress.applied += some->applied;
@@ -128,9 +129,17 @@ Result<std::size_t> bring_in_slices(const flume::Log& log, flume::CoreView& view
     return begin;
 }
 
+/// Those that were written here.
 Result<void> bring_in_ahead(flume::CoreView& view, Batches batches, Wanted& wanted) {
     wanted = false;
-    return view.apply(entries_of(batches), flume::Place::ahead);
+    std::vector<flume::Entry> entries;
+    for (const auto& batch : batches) {
+        for (std::size_t i = 0; i < batch->records.size(); ++i) {
+            const Record& record = batch->records[i];
+            if (record.local) entries.push_back({batch->offsets[i], base::bytes_of(record.text)});
+        }
+    }
+    return view.apply(entries, flume::Place::ahead);
 }
 
 /// From the last step on the view takes part in jobs.
@@ -193,11 +202,13 @@ Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
 
 }  // namespace
 
-Indexer::Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMovedOn on_moved_on)
+Indexer::Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMovedOn on_moved_on,
+                 std::size_t lag_records_max)
     : loop_(loop),
       log_(log),
       view_(view),
       on_moved_on_(std::move(on_moved_on)),
+      lag_records_max_(lag_records_max),
       stored_(log.latest()),
       indexed_(view.covered().upto),
       lane_(loop, "indexer"),
@@ -220,6 +231,7 @@ void Indexer::stored(std::shared_ptr<const Batch> batch) {
     if (batch->local) {
         ++local_stored_;
         local_.push_back(batch);
+        local_ms_ = stored_ms_;
         wanted_ = true;
         urgent_ |= waiting_records_ + working_records_ >= limits::index_urgent_records;
     }
@@ -256,7 +268,7 @@ io::Task<void> Indexer::run() {
 io::Task<void> Indexer::until_due() {
     while (true) {
         something_.reset();
-        if (urgent_ || waiting_records_ >= limits::index_job_records_max) co_return;
+        if (urgent_ || waiting_records_ >= job_records()) co_return;
         const bool any = !waiting_.empty() || failed_;
         if (hurried_ && any) co_return;
         const std::uint64_t rest_ms = failed_           ? limits::index_retry_ms
@@ -281,9 +293,18 @@ io::Task<void> Indexer::until_due() {
     }
 }
 
+/// What somebody has just written here may be followed by more, which shall not wait for a long
+/// job's commit. And whoever waits for room shall not wait for the index to have rested.
+std::size_t Indexer::job_records() const {
+    const bool watched = local_stored_ > 0 && loop_.now_ms() < local_ms_ + limits::index_watched_ms;
+    const auto most =
+        watched ? limits::index_watched_job_records_max : limits::index_job_records_max;
+    return std::clamp<std::size_t>(lag_records_max_ / 2, 1, most);
+}
+
 io::Task<void> Indexer::take_in_order() {
     std::size_t count = 0;
-    while (count < waiting_.size() && working_records_ < limits::index_job_records_max) {
+    while (count < waiting_.size() && working_records_ < job_records()) {
         working_records_ += waiting_[count++]->records.size();
     }
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
@@ -392,8 +413,8 @@ io::Async<flume::Damage> Indexer::catch_up() {
     catching_up_ = true;
     flume::Damage damage;
     while (true) {
-        auto indexing =
-            lane_.run(&index_slices, std::cref(log_), std::ref(view_), std::ref(wanted_));
+        auto indexing = lane_.run(&index_slices, std::cref(log_), std::ref(view_), job_records(),
+                                  std::ref(wanted_));
         auto indexed = co_await indexing;
         if (!indexed) co_return std::move(indexed).error().in("index");
         covers(indexed->upto);
@@ -593,7 +614,7 @@ io::Async<void> Indexer::synchronized(flume::Offset upto, std::uint64_t timeout_
 }
 
 io::Task<void> Indexer::room() {
-    while (behind_ > limits::index_lag_records_max || failed_) co_await moved_on_.wait();
+    while (behind_ > lag_records_max_ || failed_) co_await moved_on_.wait();
 }
 
 }  // namespace sbot::app

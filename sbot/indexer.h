@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/limits.h"
 #include "flume/core_builder.h"
 #include "flume/core_view.h"
 #include "flume/deletion.h"
@@ -40,8 +41,9 @@ class Indexer {
     };
     using OnMovedOn = std::function<void(const MovedOn&)>;
 
-    /// The log is only read here, but for `erase`. All outlive this.
-    Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMovedOn on_moved_on);
+    /// The log is only read here, but for `erase`. All outlive this. `lag_records_max`: see `room`.
+    Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMovedOn on_moved_on,
+            std::size_t lag_records_max = limits::index_lag_records_max_default);
     ~Indexer();
 
     /// Brings the index up to the log's end, in chunks. Gives what had to be passed over in the
@@ -93,7 +95,7 @@ class Indexer {
     /// Waits until the index covers the entry at `upto`. Errors: `not_found` where the log has no
     /// such entry (yet), or a deleted one; `timeout`.
     io::Async<void> synchronized(flume::Offset upto, std::uint64_t timeout_ms);
-    /// Waits while the index is far behind, or cannot be written.
+    /// Waits while the index is more than so many records behind, or cannot be written.
     io::Task<void> room();
 
  private:
@@ -103,6 +105,7 @@ class Indexer {
 
     io::Task<void> run();
     io::Task<void> until_due();
+    std::size_t job_records() const;
     io::Task<void> take_in_order();
     io::Task<void> take_in_ahead();
     io::Task<void> take_in_texts();
@@ -119,6 +122,7 @@ class Indexer {
     flume::Log& log_;
     flume::CoreView& view_;
     OnMovedOn on_moved_on_;
+    std::size_t lag_records_max_;
     Batches waiting_;  // in the order of the log
     Batches local_;    // those among them that were written here and cannot be found yet
     Batches working_on_;
@@ -126,6 +130,7 @@ class Indexer {
     bool urgent_ = false;              // a local one would wait too long
     std::uint64_t local_stored_ = 0;   // local batches
     std::uint64_t local_found_ = 0;    // so many of them can be found
+    std::uint64_t local_ms_ = 0;       // when the last one was stored, on the loop's clock
     std::atomic<bool> wanted_{false};  // by a local one: a long job ends early
     bool texts_behind_ = false, searching_ = false;
     std::size_t untidy_ = 0;            // records since the full text was tidied

@@ -37,27 +37,6 @@ std::optional<message::FeedState> state_of(const std::optional<flume::FeedState>
     return message::FeedState{state->key, state->sequence, state->claimed};
 }
 
-/// A setting that may have come as text, from the command line or the environment.
-double number_of(const base::Tree& given) {
-    return given.is_text() ? base::to_number(given.text()) : given.number();
-}
-
-/// `timers.inactivity`: 0 is the default, negative never.
-std::uint64_t inactivity_of(const Settings& settings) {
-    const base::Tree& given = settings.all.at("timers.inactivity");
-    double limit_ms = number_of(given);
-    if (limit_ms < 0) return 0;
-    bool usable = limit_ms >= 1 && limit_ms < 1e12;
-    return usable ? static_cast<std::uint64_t>(limit_ms) : limits::inactivity_ms_default;
-}
-
-/// The size of the index's write-ahead log that is too much.
-std::uint64_t wal_bytes_max(const Settings& settings) {
-    const double given = number_of(settings.all.at("flume.walBytesMax"));
-    const bool usable = given >= 1 && given < 1e15;
-    return usable ? static_cast<std::uint64_t>(given) : limits::core_wal_bytes_max_default;
-}
-
 std::string contacts_path(const Settings& settings) {
     return settings.folder + "/flume/contacts.sqlite";
 }
@@ -66,16 +45,6 @@ io::Task<bool> we_follow(Friends& friends, FeedId own, FeedId feed) {
     auto asking = friends.fresh();
     auto now = co_await asking;
     co_return now && (*now)->graph().between(own, feed) == friends::Relation::follow;
-}
-
-/// How far the map of hops goes. As in the reference, 0 counts as not set.
-double hops_max(const base::Tree& settings) {
-    for (const char* key : {"friends.hops", "replicate.hops"}) {
-        const base::Tree& given = settings.at(key);
-        double max = number_of(given);
-        if (max > 0) return max;
-    }
-    return 3;
 }
 
 // Open files that connections leave to the log, the index and its readers, blobs and listeners.
@@ -130,7 +99,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     node->make_friends();
     node->indexer_ = std::make_unique<Indexer>(
         loop, *node->entries_, *node->view_,
-        [raw = node.get()](const Indexer::MovedOn& moved_on) { raw->index_moved_on(moved_on); });
+        [raw = node.get()](const Indexer::MovedOn& moved_on) { raw->index_moved_on(moved_on); },
+        node->settings_.index_lag_records_max);
     node->writer_ = std::make_unique<Writer>(
         loop, *node->entries_, *node->indexer_,
         [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
@@ -156,7 +126,7 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     options.masters = node->settings_.masters;
     options.handshake_ms = node->settings_.handshake_ms;
     options.distance = node->distance();
-    options.inactivity_ms = inactivity_of(node->settings_);
+    options.inactivity_ms = node->settings_.inactivity_ms;
     options.connections_max = connections_possible();
     options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
         const InviteCodes::Code* code = codes->find(peer);
@@ -294,7 +264,7 @@ Result<void> Node::open_index() {
     options.path = settings_.folder + "/flume/core.sqlite";
     options.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
     options.kept = [this] { return flume::kept_states(*journal_); };
-    options.wal_bytes_max = wal_bytes_max(settings_);
+    options.wal_bytes_max = settings_.index_wal_bytes_max;
     CommitNews::follow(news_, loop_, options);
     auto view = flume::CoreView::open(std::move(options));
     if (!view) return std::move(view).error();
@@ -335,17 +305,12 @@ void Node::make_friends() {
     options.view.path = contacts_path(settings_);
     options.view.own = keys_.id;
     options.view.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
-    options.hops_max = hops_max(settings_.all);
+    options.hops_max = settings_.hops_max;
     friends_ = std::make_unique<Friends>(loop_, pool_, entries_, log_, std::move(options));
 }
 
 Result<void> Node::open_blobs() {
-    // As in the reference, what is no positive number counts as not set.
-    const base::Tree& given = settings_.all.at("blobs.max");
-    double max = number_of(given);
-    auto bytes_max = max >= 1 && max <= limits::write_bytes_max ? static_cast<std::uint64_t>(max)
-                                                                : limits::blob_bytes_max_default;
-    auto store = blobs::Store::open(files_, settings_.folder + "/blobs", bytes_max);
+    auto store = blobs::Store::open(files_, settings_.folder + "/blobs", settings_.blob_bytes_max);
     if (!store) return std::move(store).error();
     blob_store_ = std::move(*store);
     blobs_ = std::make_unique<BlobKeeper>(loop_, *blob_store_, clock_);

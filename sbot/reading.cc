@@ -390,8 +390,11 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
         if (found.what) co_return std::move(found.what);
     }
     co_await ready_.wait();
-    // What is found needs no waiting for what is on its way into the index.
+    // What is found needs no waiting for what is on its way into the index, and what was written
+    // here gets there first.
     const bool level = indexer_.behind() == 0;
+    auto nearest = indexer_.local_level();
+    co_await nearest;
     auto finding = find(key);
     auto found = co_await finding;
     if (found || level || found.error().code != Errc::not_found) co_return found;

@@ -1,6 +1,9 @@
 #include "sbot/settings.h"
 
+#include <limits>
+
 #include "base/base64.h"
+#include "base/number.h"
 #include "net/address.h"
 
 namespace sbot::app {
@@ -92,6 +95,35 @@ Result<void> read_keys(const Config& config, Settings& settings) {
     return {};
 }
 
+/// A setting that may have come as text, from the command line or the environment.
+double number_at(const Config& config, std::string_view key) {
+    const Tree& given = config.all.at(key);
+    return given.is_text() ? base::to_number(given.text()) : given.number();
+}
+
+/// As in the reference, what is no number within the bounds counts as not set.
+template <typename Number>
+void read_between(const Config& config, std::string_view key, double min, double max,
+                  Number& number) {
+    const double given = number_at(config, key);
+    if (given >= min && given <= max) number = static_cast<Number>(given);
+}
+
+void read_bounds(const Config& config, Settings& settings) {
+    // 0 is the default, negative never.
+    if (number_at(config, "timers.inactivity") < 0) settings.inactivity_ms = 0;
+    read_between(config, "timers.inactivity", 1, 1e12, settings.inactivity_ms);
+    constexpr double least = std::numeric_limits<double>::min(), most = 1e15;
+    for (const char* key : {"replicate.hops", "friends.hops"}) {
+        read_between(config, key, least, std::numeric_limits<double>::infinity(),
+                     settings.hops_max);
+    }
+    read_between(config, "blobs.max", 1, limits::write_bytes_max, settings.blob_bytes_max);
+    read_between(config, "flume.walBytesMax", 1, most, settings.index_wal_bytes_max);
+    read_between(config, "flume.indexLagMax", 1, limits::index_lag_records_max,
+                 settings.index_lag_records_max);
+}
+
 Result<void> read_numbers(const Config& config, Settings& settings) {
     for (const char* key : {"friends.hops", "timers.ping", "timers.inactivity"}) {
         if (auto number = config.number(key); !number) return std::move(number).error();
@@ -130,6 +162,7 @@ Result<Settings> read_settings(Config config, const Surroundings& surroundings) 
     for (auto* read : {&read_listeners, &read_keys, &read_numbers}) {
         if (auto ok = read(config, settings); !ok) return std::move(ok).error();
     }
+    read_bounds(config, settings);
     read_log_level(config, settings);
     if (!settings.net.empty()) {
         settings.host = settings.net.front().host == "::" ? "localhost" : settings.net.front().host;

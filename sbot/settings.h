@@ -33,6 +33,11 @@ struct Settings {
     message::HmacKey hmac;
     std::set<std::string> masters;
     std::uint64_t handshake_ms = limits::handshake_ms_default;
+    std::uint64_t inactivity_ms = limits::inactivity_ms_default;  ///< 0: never
+    double hops_max = 3;                                          ///< of the map of hops
+    std::uint64_t blob_bytes_max = limits::blob_bytes_max_default;
+    std::uint64_t index_wal_bytes_max = limits::core_wal_bytes_max_default;
+    std::size_t index_lag_records_max = limits::index_lag_records_max_default;
     base::LogLevel log_level = base::LogLevel::notice;
     std::string bad_log_level;  ///< what stood there, if it is none
     base::Tree all;             ///< Config::all: everything that was set, also what we do not know

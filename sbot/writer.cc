@@ -50,7 +50,8 @@ Writer::Writer(io::Loop& loop, flume::Log& log, Indexer& indexer, OnDone on_done
 std::shared_ptr<Batch> Writer::write(Record record, Origin origin) {
     if (!next_) next_ = std::make_shared<Batch>();
     next_->bytes += record.text.size();
-    next_->local |= origin == Origin::local;
+    record.local = origin == Origin::local;
+    next_->local |= record.local;
     next_->records.push_back(std::move(record));
     something_.set();
     return next_;

@@ -114,6 +114,37 @@ TEST(Config, is_what_the_reference_makes_of_files_environment_and_command_line) 
     EXPECT_EQ(count, 65u);
 }
 
+TEST(Config, bounds_are_taken_where_they_make_sense) {
+    Home home;
+    auto plain = home.settings({"start"});
+    ASSERT_TRUE(plain) << plain.error().what;
+    EXPECT_EQ(plain->inactivity_ms, limits::inactivity_ms_default);
+    EXPECT_EQ(plain->hops_max, 2) << "what ssb-config sets";
+    EXPECT_EQ(plain->index_lag_records_max, limits::index_lag_records_max_default);
+    home.write(".ssb/config", R"({"timers": {"inactivity": 0}, "blobs": {"max": "x"},
+        "friends": {"hops": 0}, "flume": {"walBytesMax": -1, "indexLagMax": 1e9}})");
+    auto odd = home.settings({"start"});
+    ASSERT_TRUE(odd) << odd.error().what;
+    EXPECT_EQ(odd->inactivity_ms, limits::inactivity_ms_default);
+    EXPECT_EQ(odd->hops_max, 3);
+    EXPECT_EQ(odd->blob_bytes_max, limits::blob_bytes_max_default);
+    EXPECT_EQ(odd->index_wal_bytes_max, limits::core_wal_bytes_max_default);
+    EXPECT_EQ(odd->index_lag_records_max, limits::index_lag_records_max_default);
+    home.write(".ssb/config", R"({"timers": {"inactivity": -1}, "blobs": {"max": 2000},
+        "friends": {"hops": 0}, "replicate": {"hops": 5},
+        "flume": {"walBytesMax": 10000, "indexLagMax": "77"}})");
+    auto given = home.settings({"start"});
+    ASSERT_TRUE(given) << given.error().what;
+    EXPECT_EQ(given->inactivity_ms, 0u);
+    EXPECT_EQ(given->hops_max, 5);
+    EXPECT_EQ(given->blob_bytes_max, 2000u);
+    EXPECT_EQ(given->index_wal_bytes_max, 10000u);
+    EXPECT_EQ(given->index_lag_records_max, 77u);
+    auto nearer = home.settings({"start", "--friends.hops", "2"});
+    ASSERT_TRUE(nearer) << nearer.error().what;
+    EXPECT_EQ(nearer->hops_max, 2) << "before replicate.hops";
+}
+
 TEST(Config, of_the_folder_given_takes_the_place_of_the_one_at_home) {
     Home home;
     home.write(".ssb/config", R"({"port": 1111, "x": 1})");

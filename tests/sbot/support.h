@@ -104,12 +104,12 @@ class Store {
         must(index.has_value());
         view = std::move(*index);
         must(flume::settle(*view, *log).has_value());
-        indexer =
-            std::make_unique<Indexer>(loop, *log, *view, [this](const Indexer::MovedOn& moved_on) {
-                ++index_jobs;
-                if (moved_on.failed) index_error = moved_on.failed->what;
-                reading->grown(moved_on);
-            });
+        auto on_moved_on = [this](const Indexer::MovedOn& moved_on) {
+            ++index_jobs;
+            if (moved_on.failed) index_error = moved_on.failed->what;
+            reading->grown(moved_on);
+        };
+        indexer = std::make_unique<Indexer>(loop, *log, *view, on_moved_on, lag_records_max);
         writer = std::make_unique<Writer>(loop, *log, *indexer,
                                           [this](const Batch& batch) { batch_done(batch); });
         feeds = std::make_unique<Feeds>(pool, *writer, own, hmac, time, random);
@@ -162,6 +162,7 @@ class Store {
     std::unique_ptr<Writer> writer;
     std::unique_ptr<Feeds> feeds;
     std::unique_ptr<Reading> reading;
+    std::size_t lag_records_max = limits::index_lag_records_max_default;  // from `open` on
     int batches = 0;
     int index_jobs = 0;
     std::string index_error;

@@ -232,6 +232,22 @@ TEST_F(WriterTest, what_comes_in_quick_succession_is_indexed_together) {
     EXPECT_LT(store.index_jobs, 100);
 }
 
+TEST_F(WriterTest, peers_wait_for_an_index_that_is_as_far_behind_as_it_may) {
+    store.close();
+    store.lag_records_max = 10;
+    store.open();
+    const message::KeyPair peer = pair_of(7);
+    const std::vector<Bytes> texts = as_bytes(feed_of(peer, 400));
+    std::size_t farthest = 0;
+    for (auto from = texts.begin(); from != texts.end(); from += 20) {
+        EXPECT_EQ(store.take(peer.id, {from, from + 20}).count, 20u);
+        farthest = std::max(farthest, store.indexer->behind());
+    }
+    EXPECT_LE(farthest, store.lag_records_max + 20);
+    loop.run(store.indexer->level());
+    EXPECT_EQ(store.indexer->indexed(), store.log->latest());
+}
+
 TEST_F(WriterTest, takes_runs_of_peers_and_keeps_what_is_good) {
     auto other = pair_of(2);
     auto messages = feed_of(other, 5);
