@@ -127,7 +127,7 @@ Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, CoreLoader& loader,
 
 Result<CoreBuilder::Built> CoreBuilder::build(const Log& log) {
     base::PosixFiles files;
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal", "-boot"}) {
         if (auto ok = files.remove(options_.path + suffix); !ok) return std::move(ok).error();
     }
     CoreLoader::Options how{options_.path, RowMaker::Secret::random(), log.generation(), {}};

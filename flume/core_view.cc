@@ -22,20 +22,42 @@ struct CoreView::Held {
 };
 
 CoreView::CoreView(Options options)
-    : options_(std::move(options)), maker_(options_.unbox, RowMaker::Secret::random()) {}
-CoreView::~CoreView() = default;
+    : options_(std::move(options)),
+      mark_(files_, options_.path),
+      maker_(options_.unbox, RowMaker::Secret::random()) {}
+
+CoreView::~CoreView() {
+    // If it fails, the mark stays, and a machine that goes on running makes nothing of it.
+    auto closed = close();
+    (void)closed.has_value();
+}
+
+Result<void> CoreView::close() {
+    held_.reset();
+    tables_.reset();
+    database_.reset();
+    if (!mark_.is_set()) return {};
+    for (const char* suffix : {"-wal", ""}) {
+        auto file = files_.open(path() + suffix, {});
+        if (!file && file.error().code == Errc::not_found) continue;
+        if (!file) return std::move(file).error();
+        if (auto ok = (*file)->sync(); !ok) return ok;
+    }
+    return mark_.clear();
+}
 
 int CoreView::version() const { return core_version; }
 
 Result<std::unique_ptr<CoreView>> CoreView::open(Options options) {
     std::unique_ptr<CoreView> view(new CoreView(std::move(options)));
-    auto started = view->start();
+    Result<void> started = error(Errc::corrupt, "left by a machine that stopped");
+    if (view->mark_.intact()) started = view->start();
     if (!started && started.error().code == Errc::corrupt) {
         // Nobody reads it yet: away with it.
+        view->was_spoilt_ = true;
         view->tables_.reset();
         view->database_.reset();
-        base::PosixFiles files;
-        auto removed = sqlite::remove_database(files, view->path());
+        auto removed = sqlite::remove_database(view->files_, view->path());
         if (!removed) return std::move(removed).error();
         started = view->start();
     }
@@ -46,9 +68,15 @@ Result<std::unique_ptr<CoreView>> CoreView::open(Options options) {
 Result<void> CoreView::start() {
     sqlite::Database::Options how;
     how.cache_bytes = limits::core_view_cache_bytes;
+    how.unsynced = true;
     auto database = sqlite::Database::open(options_.path, how);
     if (!database) return std::move(database).error();
     database_ = std::move(*database);
+    database_->before_commit([this] {
+        auto marked = mark_.set();
+        if (!marked) unmarked_ = std::move(marked).error();
+        return marked.has_value();
+    });
     auto found = database_->number("PRAGMA user_version");
     if (!found) return std::move(found).error();
     if (*found != version()) {
@@ -106,8 +134,7 @@ void CoreView::after_commit() {
 }
 
 void CoreView::watch_wal() {
-    base::PosixFiles files;
-    auto log = files.info(path() + "-wal");
+    auto log = files_.info(path() + "-wal");
     if (!log || log->bytes < wal_look_at_) return;
     auto cut = database_->truncate_log(truncate_busy_ms);
     if (cut && *cut) {
@@ -168,6 +195,7 @@ Result<void> CoreView::commit() {
     auto done = tables_->write_states();
     if (done) done = tables_->write_progress(covered_);
     if (done) done = held_->transaction->commit();
+    if (!done && unmarked_) done = *std::exchange(unmarked_, std::nullopt);
     if (done) {
         held_.reset();
         after_commit();
@@ -226,11 +254,7 @@ Result<void> CoreView::finish_built(const Log& log) {
         if (!progress) return std::move(progress).error();
         level = progress->level;
     }
-    built->reset();
-    base::PosixFiles files;
-    auto file = files.open(building_path(), {});
-    if (!file) return std::move(file).error();
-    return (*file)->sync();
+    return (*built)->close();
 }
 
 Result<void> CoreView::adopt(const Log& log) {
@@ -242,13 +266,12 @@ Result<void> CoreView::adopt(const Log& log) {
     if (auto ok = database_->run("UPDATE progress SET superseded=1"); !ok) return ok;
     tables_.reset();
     database_.reset();
-    base::PosixFiles files;
     for (const char* suffix : {"-wal", "-shm"}) {
         // A reader that keeps the old file open has kept these too; they are not the new one's.
-        if (auto ok = files.remove(path() + suffix); !ok) return ok;
+        if (auto ok = files_.remove(path() + suffix); !ok) return ok;
     }
-    if (auto ok = files.rename(building_path(), path()); !ok) return ok;
-    if (auto ok = files.sync_folder(path().substr(0, path().rfind('/'))); !ok) return ok;
+    if (auto ok = files_.rename(building_path(), path()); !ok) return ok;
+    if (auto ok = files_.sync_folder(path().substr(0, path().rfind('/'))); !ok) return ok;
     stop_building();
     if (auto ok = start(); !ok) return ok;
     changed_ = part_all;
@@ -282,9 +305,8 @@ Result<void> CoreView::make_index(const JsonIndex& index) {
     if (!made) return made;
     if (!restored) return restored;
     noted->push_back(index);
-    base::PosixFiles files;
     after_commit();
-    return write_json_indexes(files, json_indexes_path(path()), *noted);
+    return write_json_indexes(files_, json_indexes_path(path()), *noted);
 }
 
 Result<void> CoreView::drop_index(const std::string& name) {
@@ -293,8 +315,7 @@ Result<void> CoreView::drop_index(const std::string& name) {
     if (std::erase_if(*noted, [&](const JsonIndex& each) { return each.name == name; }) == 0) {
         return error(Errc::not_found, "there is no index called " + name);
     }
-    base::PosixFiles files;
-    auto forgotten = write_json_indexes(files, json_indexes_path(path()), *noted);
+    auto forgotten = write_json_indexes(files_, json_indexes_path(path()), *noted);
     if (!forgotten) return forgotten;
     return drop_json_index(*database_, name);
 }
@@ -322,10 +343,7 @@ Result<bool> CoreView::merge_texts() {
 
 Result<void> CoreView::distrust() { return database_->run("PRAGMA user_version=0"); }
 Result<void> CoreView::trust() {
-    // What was retracted is gone from the log: it must not come back with a power cut.
-    return database_->run(("PRAGMA synchronous=FULL;PRAGMA user_version=" +
-                           std::to_string(version()) + ";PRAGMA synchronous=NORMAL")
-                              .c_str());
+    return database_->run(("PRAGMA user_version=" + std::to_string(version())).c_str());
 }
 
 }  // namespace sbot::flume

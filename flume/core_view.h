@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
+#include "flume/boot_mark.h"
 #include "flume/core_parts.h"
 #include "flume/json_indexes.h"
 #include "flume/message_rows.h"
@@ -50,10 +52,16 @@ class CoreView final : public View {
         std::function<void(std::uint64_t bytes)> wal_stuck = {};
     };
 
-    /// Opens the file, makes it where it is missing, and begins anew where it is damaged or of
-    /// another version; call `settle` and `catch_up` next.
+    /// Opens the file, makes it where it is missing, and begins anew where it is damaged, of
+    /// another version or was left by a machine that stopped; call `settle` and `catch_up` next.
     static Result<std::unique_ptr<CoreView>> open(Options options);
+    /// Whether `open` found a file of no use, other than of another version.
+    bool was_spoilt() const { return was_spoilt_; }
+    /// As `close`.
     ~CoreView() override;
+    /// It is on the disk when this returns, and of no more use here. (Until then nothing is synced:
+    /// after a power cut the view begins anew.)
+    Result<void> close();
 
     CoreView(const CoreView&) = delete;
     CoreView& operator=(const CoreView&) = delete;
@@ -119,6 +127,10 @@ class CoreView final : public View {
     void watch_wal();
 
     Options options_;
+    base::PosixFiles files_;
+    BootMark mark_;
+    bool was_spoilt_ = false;
+    std::optional<Error> unmarked_;  // why it could not be set
     RowMaker maker_;
     std::optional<sqlite::Database> database_;
     std::unique_ptr<CoreTables> tables_;

@@ -71,8 +71,9 @@ Result<Database> Database::open(const std::string& path, Options options) {
                           ";PRAGMA temp_store=" + (options.sort_in_files ? "FILE;" : "MEMORY;");
     if (!options.read_only) {
         pragmas +=
-            "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+            "PRAGMA journal_mode=WAL;"
             "PRAGMA wal_autocheckpoint=8000;PRAGMA journal_size_limit=33554432;";
+        pragmas += options.unsynced ? "PRAGMA synchronous=OFF;" : "PRAGMA synchronous=NORMAL;";
     }
     if (auto ok = database.run(pragmas.c_str()); !ok) return std::move(ok).error().in(path);
     return database;
@@ -180,6 +181,13 @@ void Database::on_row(OnRow heard) {
             (*static_cast<OnRow*>(told))(table, what == SQLITE_UPDATE);
         },
         on_row_.get());
+}
+
+void Database::before_commit(BeforeCommit asked) {
+    before_commit_ = std::make_unique<BeforeCommit>(std::move(asked));
+    sqlite3_commit_hook(
+        db_.get(), [](void* whom) { return (*static_cast<BeforeCommit*>(whom))() ? 0 : 1; },
+        before_commit_.get());
 }
 
 Result<bool> Database::truncate_log(int busy_ms) {

@@ -108,12 +108,16 @@ class Database {
     struct Options {
         bool read_only = false;
         std::size_t cache_bytes = std::size_t{32} << 20;
+        /// Nothing waits for the disk: a process that is killed loses nothing, a machine that stops
+        /// may leave a file of no use, or one that only looks whole (flume/boot_mark.h).
+        bool unsynced = false;
         /// What is sorted goes into nameless files beyond the cache, not into memory.
         bool sort_in_files = false;
     };
 
     /// Opens, and makes the file (mode 0600) where it is missing, unless `read_only`. Write-ahead
-    /// log, synced at checkpoints: a power cut loses the newest transactions, never half of one.
+    /// log, synced at checkpoints unless `unsynced`: a power cut loses the newest transactions,
+    /// never half of one.
     static Result<Database> open(const std::string& path, Options options);
     /// For a file that is made in one go by one connection, and is of no use before that is done:
     /// no journal, no sync. Makes it (mode 0600).
@@ -136,6 +140,11 @@ class Database {
     using OnRow = std::function<void(std::string_view table, bool updated)>;
     void on_row(OnRow heard);
 
+    /// Asked before every transaction that changes something, those of single statements included,
+    /// but for `reset`: without its consent that is rolled back, as `invalid`.
+    using BeforeCommit = std::function<bool()>;
+    void before_commit(BeforeCommit asked);
+
     /// Brings the write-ahead log into the file and cuts it to nothing, waiting `busy_ms` for those
     /// who read; false if one of them goes on for longer.
     Result<bool> truncate_log(int busy_ms);
@@ -155,7 +164,8 @@ class Database {
     struct Close {
         void operator()(sqlite3* db) const;
     };
-    std::unique_ptr<OnRow> on_row_;  // SQLite has its address
+    std::unique_ptr<OnRow> on_row_;  // SQLite has its address, and the next one's
+    std::unique_ptr<BeforeCommit> before_commit_;
     std::unique_ptr<sqlite3, Close> db_;
     // What each transaction needs, compiled once.
     std::optional<Statement> begin_, commit_;

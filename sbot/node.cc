@@ -269,6 +269,11 @@ Result<void> Node::open_index() {
     auto view = flume::CoreView::open(std::move(options));
     if (!view) return std::move(view).error();
     view_ = std::move(*view);
+    if (view_->was_spoilt()) {
+        log_.notice("index",
+                    "it was damaged, or the machine stopped while it was open: "
+                    "it is made anew");
+    }
     if (view_->covered().upto && !entries_->latest()) {
         if (auto ok = begin_without_log(); !ok) return ok;
     }

@@ -646,7 +646,7 @@ TEST(CoreView, can_be_cleared_when_damage_shows_in_use) {
     EXPECT_TRUE(look(*bench.reader) == want);
 }
 
-TEST(CoreView, keeps_rows_and_coverage_together_wherever_the_power_fails) {
+TEST(CoreView, keeps_rows_and_coverage_together_wherever_its_journal_ends) {
     Bench bench;
     const auto texts = mixed_log(60, 8);
     bench.append(texts);

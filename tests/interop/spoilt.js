@@ -169,6 +169,13 @@ async function the_rest(good) {
     await spoilt(good, 'the index is missing', missing('flume/core.sqlite'), {});
     await spoilt(good, 'the index is empty', empty('flume/core.sqlite'), {});
     await spoilt(good, 'the index is garbage', garbage('flume/core.sqlite'), {});
+    await spoilt(good, 'the machine stopped while the index was open', (folder) => {
+        const index = path.join(folder, 'flume/core.sqlite');
+        const half = Math.floor(fs.statSync(index).size / 8192) * 4096;
+        fs.truncateSync(index, half);
+        fs.truncateSync(index, 2 * half);
+        fs.writeFileSync(`${index}-boot`, `${crypto.randomUUID()}\n`);
+    }, {});
     for (const [sentence, how] of [['missing', missing], ['empty', empty], ['garbage', garbage]]) {
         await spoilt(good, `manifest.json is ${sentence}`, how('manifest.json'), {});
     }
