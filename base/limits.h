@@ -128,7 +128,7 @@ inline constexpr std::size_t core_build_bytes_min = std::size_t{8} << 20;
 inline constexpr std::size_t core_view_batch_entries = 5000;
 /// Entries taken in at once whose posts are put into the full text with them; those of more wait
 /// until there is nothing else to do.
-inline constexpr std::size_t texts_at_once_max = 250;
+inline constexpr std::size_t texts_at_once_max = 100;
 /// A link's path of members, shortened to this.
 inline constexpr std::size_t link_rel_bytes_max = 128;
 /// Content nested deeper is not kept as JSON: SQLite reads 2,000 levels (3.40; 1,000 from 3.45 on),
