@@ -15,7 +15,7 @@
 #include "flume/message_index.h"
 #include "flume/offset_log.h"
 #include "flume/watch.h"
-#include "message/private_box.h"
+#include "message/content_opener.h"
 #include "sbot/data_folder.h"
 #include "sbot/progress_bar.h"
 
@@ -160,17 +160,12 @@ Result<std::int64_t> rebuild_core(const Settings& settings, const message::KeyPa
     if (!log) return std::move(log).error();
     auto finished = flume::finish_deletions(**log, **journal);
     if (!finished) return std::move(finished).error();
-    message::Unboxer unboxer(keys);
+    const message::Unboxer unboxer(keys);
+    const message::ContentOpener opener(unboxer, random);
     const std::string path = index_path(settings);
     flume::CoreBuilder::Options options;
     options.path = path + ".new";
-    options.unbox = [&unboxer](json::Value value) -> std::optional<std::string> {
-        std::string_view content = value["content"].string();
-        if (!message::is_box1(content)) return std::nullopt;
-        auto opened = unboxer.open(content);
-        if (!opened) return std::nullopt;
-        return json::compact(opened->plain.root());
-    };
+    options.unbox = [&opener](json::Value value) { return opener.open(value); };
     options.kept = [&journal] { return flume::kept_states(**journal); };
     flume::CoreBuilder builder(std::move(options));
     std::atomic<bool> done = false;

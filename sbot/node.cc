@@ -23,15 +23,6 @@ shs::KeyPair handshake_keys(const message::KeyPair& keys) {
     return {keys.id.bytes, shs::SecretKey(keys.secret)};
 }
 
-/// For the index, which looks into private messages too.
-std::optional<std::string> open_content(const message::Unboxer& unboxer, json::Value value) {
-    std::string_view content = value["content"].string();
-    if (!message::is_box1(content)) return std::nullopt;
-    auto opened = unboxer.open(content);
-    if (!opened) return std::nullopt;
-    return json::compact(opened->plain.root());
-}
-
 std::optional<message::FeedState> state_of(const std::optional<flume::FeedState>& state) {
     if (!state) return std::nullopt;
     return message::FeedState{state->key, state->sequence, state->claimed};
@@ -71,6 +62,7 @@ Node::Node(io::Loop& loop, Settings settings, base::Logger& log, FolderLock lock
       journal_(std::move(journal)),
       entries_(std::move(entries)),
       unboxer_(keys_),
+      opener_(unboxer_, random_),
       pool_(loop),
       identity_{settings_.network, handshake_keys(keys_)} {}
 
@@ -262,7 +254,7 @@ Result<void> Node::open_head() {
 Result<void> Node::open_index() {
     flume::CoreView::Options options;
     options.path = settings_.folder + "/flume/core.sqlite";
-    options.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
+    options.unbox = [this](json::Value value) { return opener_.open(value); };
     options.kept = [this] { return flume::kept_states(*journal_); };
     options.wal_bytes_max = settings_.index_wal_bytes_max;
     CommitNews::follow(news_, loop_, options);
@@ -309,7 +301,7 @@ void Node::make_friends() {
     Friends::Options options;
     options.view.path = contacts_path(settings_);
     options.view.own = keys_.id;
-    options.view.unbox = [this](json::Value value) { return open_content(unboxer_, value); };
+    options.view.unbox = [this](json::Value value) { return opener_.open(value); };
     options.hops_max = settings_.hops_max;
     friends_ = std::make_unique<Friends>(loop_, pool_, entries_, log_, std::move(options));
 }

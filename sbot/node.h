@@ -13,6 +13,7 @@
 #include "flume/offset_log.h"
 #include "io/loop.h"
 #include "io/pool.h"
+#include "message/content_opener.h"
 #include "muxrpc/router.h"
 #include "net/secure_stream.h"
 #include "sbot/blob_keeper.h"
@@ -116,6 +117,7 @@ class Node {
     base::SystemRandom random_;
     base::PosixFiles files_;
     message::Unboxer unboxer_;
+    message::ContentOpener opener_;  // for the indexes
     std::shared_ptr<const Entries> readable_;
     io::Pool pool_;
 

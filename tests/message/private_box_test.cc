@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "message/content_opener.h"
 #include "message/create.h"
 #include "message/validate.h"
 #include "tests/vectors.h"
@@ -193,6 +194,29 @@ std::string listed(std::initializer_list<std::uint8_t> ids) {
     std::string list;
     for (std::uint8_t id : ids) list += (list.empty() ? "[\"" : ",\"") + id_of(id) + '"';
     return list + ']';
+}
+
+TEST(ContentOpener, gives_the_same_again_and_again_and_opens_to_nobody_else) {
+    base::SystemRandom random;
+    const Unboxer ours(keys_of(1)), theirs(keys_of(2));
+    const message::ContentOpener first(ours, random), second(theirs, random);
+    std::vector<std::string> messages;
+    for (int i = 0; i < 50; ++i) {
+        const std::string plain = "{\"n\":" + std::to_string(i) + "}";
+        messages.push_back("{\"content\":\"" + box_to({std::uint8_t(1 + i % 3)}, plain) + "\"}");
+    }
+    for (int round = 0; round < 3; ++round) {
+        for (std::size_t i = 0; i < messages.size(); ++i) {
+            const auto document = json::Document::parse(messages[i]);
+            ASSERT_TRUE(document);
+            const std::string plain = "{\"n\":" + std::to_string(i) + "}";
+            EXPECT_EQ(first.open(document->root()).value_or("no"), i % 3 == 0 ? plain : "no");
+            EXPECT_EQ(second.open(document->root()).value_or("no"), i % 3 == 1 ? plain : "no");
+        }
+    }
+    for (const char* other : {R"({"content":{"type":"post"}})", R"({"content":"x.box"})", "{}"}) {
+        EXPECT_FALSE(first.open(json::Document::parse(other)->root())) << other;
+    }
 }
 
 TEST(Recps, that_are_missing_or_falsy_publish_in_the_clear) {
