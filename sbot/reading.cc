@@ -393,11 +393,14 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
     // What is found needs no waiting for what is on its way into the index, and what was written
     // here gets there first.
     const bool level = indexer_.behind() == 0;
-    auto nearest = indexer_.local_level();
-    co_await nearest;
     auto finding = find(key);
     auto found = co_await finding;
     if (found || level || found.error().code != Errc::not_found) co_return found;
+    auto nearest = indexer_.local_level();
+    co_await nearest;
+    auto looking = find(key);
+    found = co_await looking;
+    if (found || found.error().code != Errc::not_found) co_return found;
     auto waiting = this->level();
     co_await waiting;
     auto again = find(key);
