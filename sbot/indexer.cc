@@ -29,6 +29,9 @@ namespace {
 constexpr std::size_t untidy_records = 500;
 constexpr std::chrono::milliseconds tidying_time{20};
 
+// A long job must not pay for the full text as it goes.
+static_assert(limits::index_slice_records > limits::texts_at_once_max);
+
 using Wanted = std::atomic<bool>;
 using Batches = std::vector<std::shared_ptr<const Batch>>;
 
@@ -303,8 +306,9 @@ std::size_t Indexer::job_records() const {
 }
 
 io::Task<void> Indexer::take_in_order() {
+    const std::size_t records_max = job_records();
     std::size_t count = 0;
-    while (count < waiting_.size() && working_records_ < job_records()) {
+    while (count < waiting_.size() && working_records_ < records_max) {
         working_records_ += waiting_[count++]->records.size();
     }
     const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);

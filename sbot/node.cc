@@ -9,7 +9,6 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/number.h"
 #include "flume/deletion.h"
 #include "sbot/blob_methods.h"
 #include "sbot/js_views.h"
