@@ -7,7 +7,9 @@
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "flume/boot_mark.h"
 #include "flume/core_loader.h"
+#include "flume/sqlite.h"
 
 namespace sbot::flume {
 namespace {
@@ -127,9 +129,9 @@ Result<CoreBuilder::Built> CoreBuilder::fill(const Log& log, CoreLoader& loader,
 
 Result<CoreBuilder::Built> CoreBuilder::build(const Log& log) {
     base::PosixFiles files;
-    for (const char* suffix : {"", "-wal", "-shm", "-journal", "-boot"}) {
-        if (auto ok = files.remove(options_.path + suffix); !ok) return std::move(ok).error();
-    }
+    auto removed = sqlite::remove_database(files, options_.path);
+    if (removed) removed = BootMark(files, options_.path).clear();
+    if (!removed) return std::move(removed).error();
     CoreLoader::Options how{options_.path, RowMaker::Secret::random(), log.generation(), {}};
     if (options_.kept) how.kept = options_.kept();
     RowMaker maker(options_.unbox, how.secret);

@@ -359,7 +359,7 @@ Result<void> Transaction::commit() {
 }
 
 Result<void> remove_database(base::Files& files, const std::string& path) {
-    for (const char* suffix : {"-wal", "-shm", ""}) {
+    for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
         if (auto ok = files.remove(path + suffix); !ok) return ok;
     }
     return {};

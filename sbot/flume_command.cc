@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "flume/boot_mark.h"
 #include "flume/check.h"
 #include "flume/core_builder.h"
 #include "flume/deletion.h"
@@ -123,6 +124,7 @@ int check(const Settings& settings) {
 
 Result<void> remove_index(base::Files& files, const std::string& path) {
     if (auto ok = flume::sqlite::remove_database(files, path); !ok) return ok;
+    if (auto ok = flume::BootMark(files, path).clear(); !ok) return ok;
     return files.sync_folder(base::folder_of(path));
 }
 
@@ -180,6 +182,10 @@ Result<std::int64_t> rebuild_core(const Settings& settings, const message::KeyPa
     done = true;
     watching.join();
     if (!built) return std::move(built).error();
+    // From here on no mark says that it is not on the disk.
+    auto file = files.open(path + ".new", {});
+    if (!file) return std::move(file).error();
+    if (auto ok = (*file)->sync(); !ok) return std::move(ok).error();
     if (auto ok = remove_index(files, path); !ok) return std::move(ok).error();
     if (auto ok = files.rename(path + ".new", path); !ok) return std::move(ok).error();
     if (auto ok = files.sync_folder(base::folder_of(path)); !ok) return std::move(ok).error();

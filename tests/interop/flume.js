@@ -128,7 +128,10 @@ run(async () => {
         fs.writeFileSync(follower.log, bytes);
         assert.strictEqual(tool(server, 'check')[0], 1);
         assert.strictEqual(tool(server, 'repair')[0], 0);
+        const mark = path.join(server.folder, 'flume/core.sqlite-boot');
+        fs.writeFileSync(mark, 'another run of the machine');
         const [status, said] = tool(server, 'rebuild');
+        assert(!fs.existsSync(mark), 'it is of the index that is gone');
         assert.deepStrictEqual([status, said], [0, `core: ${keys.length - 1} messages\n`]);
         assert.strictEqual(tool(server, 'check')[0], 0);
         await server.start();
