@@ -72,11 +72,7 @@ Result<void> CoreView::start() {
     auto database = sqlite::Database::open(options_.path, how);
     if (!database) return std::move(database).error();
     database_ = std::move(*database);
-    database_->before_commit([this] {
-        auto marked = mark_.set();
-        if (!marked) unmarked_ = std::move(marked).error();
-        return marked.has_value();
-    });
+    database_->before_commit([this] { return mark_.set(); });
     auto found = database_->number("PRAGMA user_version");
     if (!found) return std::move(found).error();
     if (*found != version()) {
@@ -195,7 +191,6 @@ Result<void> CoreView::commit() {
     auto done = tables_->write_states();
     if (done) done = tables_->write_progress(covered_);
     if (done) done = held_->transaction->commit();
-    if (!done && unmarked_) done = *std::exchange(unmarked_, std::nullopt);
     if (done) {
         held_.reset();
         after_commit();

@@ -130,7 +130,6 @@ class CoreView final : public View {
     base::PosixFiles files_;
     BootMark mark_;
     bool was_spoilt_ = false;
-    std::optional<Error> unmarked_;  // why it could not be set
     RowMaker maker_;
     std::optional<sqlite::Database> database_;
     std::unique_ptr<CoreTables> tables_;

@@ -42,6 +42,11 @@ Error failed(sqlite3* db, int result) {
 
 }  // namespace
 
+struct Database::Consent {
+    BeforeCommit asked;
+    std::optional<Error> refused;  // of the last one; taken by who tells it
+};
+
 void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
@@ -117,7 +122,7 @@ Result<Database> Database::open_temporary(std::size_t cache_bytes) {
 
 Result<void> Database::run(const char* sql) {
     int result = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
-    if (result != SQLITE_OK) return failed(db_.get(), result);
+    if (result != SQLITE_OK) return explained(failed(db_.get(), result));
     return {};
 }
 
@@ -184,10 +189,22 @@ void Database::on_row(OnRow heard) {
 }
 
 void Database::before_commit(BeforeCommit asked) {
-    before_commit_ = std::make_unique<BeforeCommit>(std::move(asked));
+    consent_ = std::make_shared<Consent>(Consent{std::move(asked), {}});
     sqlite3_commit_hook(
-        db_.get(), [](void* whom) { return (*static_cast<BeforeCommit*>(whom))() ? 0 : 1; },
-        before_commit_.get());
+        db_.get(),
+        [](void* whom) {
+            auto& consent = *static_cast<Consent*>(whom);
+            auto given = consent.asked();
+            if (given) return 0;
+            consent.refused = std::move(given).error();
+            return 1;
+        },
+        consent_.get());
+}
+
+Result<void> Database::explained(Result<void> done) {
+    if (done || sqlite3_extended_errcode(db_.get()) != SQLITE_CONSTRAINT_COMMITHOOK) return done;
+    return *std::exchange(consent_->refused, std::nullopt);
 }
 
 Result<bool> Database::truncate_log(int busy_ms) {
@@ -353,7 +370,7 @@ Transaction::~Transaction() {
 }
 
 Result<void> Transaction::commit() {
-    auto done = database_.commit_->run();
+    auto done = database_.explained(database_.commit_->run());
     if (done) open_ = false;
     return done;
 }

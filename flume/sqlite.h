@@ -141,8 +141,9 @@ class Database {
     void on_row(OnRow heard);
 
     /// Asked before every transaction that changes something, those of single statements included,
-    /// but for `reset`: without its consent that is rolled back, as `invalid`.
-    using BeforeCommit = std::function<bool()>;
+    /// but for `reset`. What it refuses is rolled back, and `run` and `Transaction::commit` fail with
+    /// its reason; a statement of its own has SQLite's words only.
+    using BeforeCommit = std::function<Result<void>()>;
     void before_commit(BeforeCommit asked);
 
     /// Brings the write-ahead log into the file and cuts it to nothing, waiting `busy_ms` for those
@@ -164,8 +165,12 @@ class Database {
     struct Close {
         void operator()(sqlite3* db) const;
     };
+    struct Consent;
+    /// `done`, but the reason of a refusal in place of SQLite's words for it.
+    Result<void> explained(Result<void> done);
+
     std::unique_ptr<OnRow> on_row_;  // SQLite has its address, and the next one's
-    std::unique_ptr<BeforeCommit> before_commit_;
+    std::shared_ptr<Consent> consent_;
     std::unique_ptr<sqlite3, Close> db_;
     // What each transaction needs, compiled once.
     std::optional<Statement> begin_, commit_;

@@ -138,6 +138,10 @@ TEST_F(MarkedView, takes_in_nothing_that_it_cannot_mark) {
     EXPECT_NE(refused.error().what.find("core.sqlite-boot"), std::string::npos)
         << refused.error().what;
     EXPECT_EQ(view->covered().upto, std::nullopt);
+    auto not_made = view->make_index({"texts", {"$.text"}});
+    ASSERT_FALSE(not_made);
+    EXPECT_NE(not_made.error().what.find("core.sqlite-boot"), std::string::npos)
+        << not_made.error().what;
     ASSERT_TRUE(std::filesystem::remove(mark() + "~"));
     ASSERT_TRUE(catch_up(*view, *log, 100));
     EXPECT_EQ(view->covered().upto, log->latest());
