@@ -141,8 +141,8 @@ class Database {
     void on_row(OnRow heard);
 
     /// Asked before every transaction that changes something, those of single statements included,
-    /// but for `reset`. What it refuses is rolled back, and `run` and `Transaction::commit` fail with
-    /// its reason; a statement of its own has SQLite's words only.
+    /// but for `reset`. What it refuses is rolled back, and `run` and `Transaction::commit` fail
+    /// with its reason; a statement of its own has SQLite's words only.
     using BeforeCommit = std::function<Result<void>()>;
     void before_commit(BeforeCommit asked);
 

@@ -12,13 +12,17 @@ namespace {
 constexpr std::size_t job_messages_max = 256;
 // One is checked while the next is put together; how many really run at once is the intake's.
 constexpr std::size_t worker_count = 2;
+// A job for one message costs several times what one of many adds to theirs, here and where they
+// are stored. The first is checked at once; those that follow in a stream are collected for so
+// long.
+constexpr std::uint64_t collect_ms = 10;
 // Every so many runs is one of the farthest feed that waits.
 constexpr std::size_t far_turn = 8;
 
 }  // namespace
 
-Incoming::Incoming(Intake& intake, OnEnd on_end, Rank rank)
-    : intake_(intake), on_end_(std::move(on_end)), rank_(std::move(rank)) {
+Incoming::Incoming(io::Loop& loop, Intake& intake, OnEnd on_end, Rank rank)
+    : loop_(loop), intake_(intake), on_end_(std::move(on_end)), rank_(std::move(rank)) {
     for (std::size_t i = 0; i < worker_count; ++i) workers_.push_back(work());
 }
 
@@ -33,6 +37,7 @@ void Incoming::add(const FeedId& feed, const FeedId& peer, Bytes message,
     if (line.items.empty() && !line.busy) line_up(feed);
     ++share->messages;
     bytes_ += message.size();
+    ++lined_up_;
     line.items.push_back({peer, std::move(message), std::move(share)});
     something_.set();
 }
@@ -72,8 +77,17 @@ FeedRun Incoming::next_run(std::size_t messages_max, std::vector<Origin>& origin
         line.items.pop_front();
     }
     origin.messages = run.messages.size();
+    lined_up_ -= origin.messages;
     origins.push_back(std::move(origin));
     return run;
+}
+
+/// How long a job that begins now should wait for more; nothing where it is a full one.
+std::uint64_t Incoming::time_to_collect_ms() {
+    const std::uint64_t now = loop_.now_ms();
+    if (lined_up_ < job_messages_max && now < next_small_ms_) return next_small_ms_ - now;
+    next_small_ms_ = now + collect_ms;
+    return 0;
 }
 
 io::Task<void> Incoming::work() {
@@ -81,6 +95,11 @@ io::Task<void> Incoming::work() {
         while (is_idle()) {
             something_.reset();
             co_await something_.wait();
+        }
+        if (const std::uint64_t left_ms = time_to_collect_ms(); left_ms > 0) {
+            auto nap = loop_.sleep(left_ms);
+            co_await nap;
+            continue;
         }
         std::vector<FeedRun> runs;
         std::vector<Origin> origins;
@@ -123,6 +142,7 @@ void Incoming::drop(Line& line, const FeedId& peer) {
             continue;
         }
         --item.share->messages;
+        --lined_up_;
         bytes_ -= item.message.size();
     }
     line.items = std::move(others);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/loop.h"
 #include "io/sync.h"
 #include "io/task.h"
 #include "replication/intake.h"
@@ -26,7 +27,7 @@ class Incoming {
     /// The end of a run that was not taken whole.
     using OnEnd = std::function<void(const FeedId& feed, const FeedId& peer, const Taken& how)>;
 
-    Incoming(Intake& intake, OnEnd on_end, Rank rank);
+    Incoming(io::Loop& loop, Intake& intake, OnEnd on_end, Rank rank);
 
     void add(const FeedId& feed, const FeedId& peer, Bytes message, std::shared_ptr<Share> share);
 
@@ -55,12 +56,14 @@ class Incoming {
 
     io::Task<void> work();
     bool is_idle() const;
+    std::uint64_t time_to_collect_ms();
     void line_up(const FeedId& feed);
     FeedId next_feed();
     FeedRun next_run(std::size_t messages_max, std::vector<Origin>& origins);
     void finish(const FeedId& feed, const Origin& origin, const Taken& how);
     void drop(Line& line, const FeedId& peer);
 
+    io::Loop& loop_;
     Intake& intake_;
     OnEnd on_end_;
     Rank rank_;
@@ -68,6 +71,8 @@ class Incoming {
     std::array<std::deque<FeedId>, ranks> ready_;  // lines with items that are not busy
     std::size_t turn_ = 0;
     std::size_t bytes_ = 0;
+    std::size_t lined_up_ = 0;         // messages that no job has yet
+    std::uint64_t next_small_ms_ = 0;  // when a job may begin that is not a full one
     io::Event something_;
     io::Event room_;
     std::vector<io::Task<void>> workers_;

@@ -94,7 +94,7 @@ Replicator::Replicator(io::Loop& loop, io::Pool& pool, Intake& intake, History& 
       on_trouble_(std::move(on_trouble)),
       ebt_(own_, options.salt),
       incoming_(
-          intake,
+          loop, intake,
           [this](const FeedId& feed, const FeedId& peer, const Taken& how) {
               if (how.end == Taken::End::bad) {
                   on_trouble_(peer, feed, how.why);
