@@ -186,6 +186,11 @@ HeadFile::HeadFile(base::Files& files, const std::string& log_path, const FeedId
     if (beginning.own) take(*beginning.own, written_);
 }
 
+Result<void> HeadFile::doubt() {
+    if (!written_.unconfirmed) return {};
+    return write(written_);
+}
+
 Result<void> HeadFile::learn(const std::optional<FeedState>& own, Offset end) {
     known_ = true;
     Head head = written_;
@@ -221,10 +226,7 @@ Result<void> HeadFile::saw_beyond(Sequence sequence) {
 Result<void> HeadFile::confirm() {
     Head head = written_;
     head.unconfirmed = false;
-    if (!known_ || !written_.unconfirmed) {
-        written_ = head;
-        return {};
-    }
+    if (!written_.unconfirmed) return {};
     return write(std::move(head));
 }
 

@@ -54,6 +54,9 @@ class HeadFile {
     HeadFile(base::Files& files, const std::string& log_path, const FeedId& own,
              const Beginning& beginning);
 
+    /// Writes down at once that the folder was found copied or restored, if it was: what showed that
+    /// may be gone at the next start.
+    Result<void> doubt();
     /// What was not known at the beginning: our last message by log and journal, if there is any,
     /// all before `end` being looked at.
     Result<void> learn(const std::optional<FeedState>& own, Offset end);
@@ -71,7 +74,7 @@ class HeadFile {
 
     base::Files& files_;
     std::string log_path_;
-    bool known_;  // our feed's state; before, nothing is written
+    bool known_;  // our feed's state; before, nothing of it is written
     Head written_;
     std::unique_ptr<base::File> file_;
 };

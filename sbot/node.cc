@@ -226,7 +226,6 @@ Result<std::unique_ptr<flume::OffsetLog>> Node::open_log(base::Files& files,
     if (!entries) return entries;
     if (auto cut = (*entries)->recovery().bytes_cut; cut > 0) {
         log.warning("log", "cut " + std::to_string(cut) + " bytes of an unfinished write");
-        if (auto ok = forget_js_views(files, folder); !ok) return std::move(ok).error();
         if (auto ok = journal.rewind((*entries)->end()); !ok) return std::move(ok).error();
     }
     return entries;
@@ -234,6 +233,7 @@ Result<std::unique_ptr<flume::OffsetLog>> Node::open_log(base::Files& files,
 
 /// Before anything is made of the log: whether it is the one we know.
 Result<void> Node::open_head() {
+    const bool was_cut = entries_->recovery().bytes_cut > 0;
     auto finished = flume::finish_deletions(*entries_, *journal_);
     if (!finished) return std::move(finished).error();
     deletions_finished_ = *finished;
@@ -247,7 +247,8 @@ Result<void> Node::open_head() {
         entries_ = std::move(*again);
     }
     own_head_->keep(*entries_);
-    return {};
+    // Not before: they know of messages of ours that the log has lost.
+    return was_cut ? forget_js_views(files_, settings_.folder) : Result<void>();
 }
 
 Result<void> Node::open_index() {

@@ -33,6 +33,7 @@ Result<void> OwnHead::look(const flume::OffsetLog& entries) {
 void OwnHead::keep(const flume::OffsetLog& entries) {
     head_ = std::make_unique<flume::HeadFile>(files_, log_path(), own_, beginning_);
     // A head that cannot be written costs the next start a moment, no more.
+    warn_unless(head_->doubt());
     warn_unless(head_->note({}, entries.end()));
 }
 

@@ -323,6 +323,17 @@ TEST(Head, shows_a_folder_that_was_copied_or_restored) {
     EXPECT_FALSE(beginning.void_from);
     EXPECT_TRUE(beginning.known);
     EXPECT_EQ(beginning.own->sequence, 4u);
+    {
+        // Also where the log is too long to look for our feed in it.
+        beginning.known = false;
+        beginning.own.reset();
+        HeadFile again(bench.files, bench.path, feed_of(0), beginning);
+        ASSERT_TRUE(again.doubt());
+        beginning = bench.begin();
+        EXPECT_TRUE(beginning.copied_or_restored);
+        EXPECT_TRUE(beginning.known);
+        EXPECT_EQ(beginning.own->sequence, 4u);
+    }
     // It stays so until a peer was asked, or we have published.
     {
         HeadFile again(bench.files, bench.path, feed_of(0), beginning);

@@ -183,6 +183,27 @@ run(async () => {
         fs.writeFileSync(path.join(ours.folder, 'config'), JSON.stringify(ours.config));
     });
 
+    // Its view knows of the message that lost its end, and goes when the log is cut.
+    await test('a torn record of JavaScript is still a message of ours, after a restart too', async () => {
+        const torn = await Server.start({ caps, name: 'torn', program: programs.js });
+        const rpc = await torn.client();
+        await follow(rpc, theirs.id);
+        for (let i = 0; i < 4; i++) await post(rpc, `before the tear ${i}`);
+        await sleep(1200);  // its views write themselves now and then
+        await close(rpc);
+        await torn.stop();
+        const file = path.join(torn.folder, 'flume/log.offset');
+        fs.truncateSync(file, fs.statSync(file).size - 20);
+        for (const signal of ['SIGKILL', 'SIGTERM']) {
+            const here = await Server.prepare({ caps, name: 'ours, torn', folder: torn.folder });
+            await here.start();
+            const client = await here.client();
+            assert.strictEqual(await state_after(1500, post(client, 'no fork')), 'waits');
+            assert.strictEqual(fs.existsSync(path.join(torn.folder, 'flume/last.json')), false);
+            await here.stop(signal);
+        }
+    });
+
     await test('with the secret alone it publishes at once, as JavaScript does', async () => {
         const fresh = await Server.start({ caps, name: 'fresh' });
         const rpc = await fresh.client();
