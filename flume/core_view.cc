@@ -292,7 +292,7 @@ Result<void> CoreView::make_index(const JsonIndex& index) {
         return error(Errc::limit, "there are " + std::to_string(noted->size()) +
                                       " indexes, and no more can be made: drop one first");
     }
-    if (auto ok = check_json_index(*database_, index); !ok) return ok;
+    if (auto ok = check_json_index(index); !ok) return ok;
     // Sorting may take more memory than there is to spare.
     if (auto ok = database_->run("PRAGMA temp_store=FILE"); !ok) return ok;
     auto made = make_json_index(*database_, index);

@@ -34,7 +34,7 @@ Result<void> write_json_indexes(base::Files& files, const std::string& path,
                                 const std::vector<JsonIndex>& indexes);
 
 /// Whether the database takes it: a good name, and paths that SQLite understands. Error `invalid`.
-Result<void> check_json_index(sqlite::Database& database, const JsonIndex& index);
+Result<void> check_json_index(const JsonIndex& index);
 /// Makes it where it is missing, of what `contents` holds. Takes seconds for a large one.
 Result<void> make_json_index(sqlite::Database& database, const JsonIndex& index);
 Result<void> drop_json_index(sqlite::Database& database, std::string_view name);

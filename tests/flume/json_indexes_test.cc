@@ -110,13 +110,11 @@ TEST(JsonIndexes, refuse_what_is_no_index) {
     EXPECT_TRUE(refused({"a", {}}));
     EXPECT_TRUE(refused({"a", {"$.a", "$.b", "$.c", "$.d", "$.e"}}));
     for (const std::string path :
-         {"", "$", "a", "a.b", "$a", "$.", "$[", "$[x]", "$.a[", "$.\"a", "$..a"}) {
-        // SQLite takes some odd ones; none may do harm.
-        auto made = bench.view->make_index({"odd", {path}});
-        EXPECT_TRUE(bench.add(R"({"a":1,"":{"a":2}})")) << path;
-        if (made) {
-            EXPECT_TRUE(bench.view->drop_index("odd"));
-        }
+         {"",        "$",      "a",      "a.b",       "$a",           "$.",    "$[",
+          "$[x]",    "$[]",    "$[#]",   "$[1",       "$[-1]",        "$[#-]", "$.a[",
+          "$.a[-1]", "$.a[x]", "$.a[0",  "$.a[0]x",   "$.a[0000001]", "$.\"a", "$.\"a\"b",
+          "$..a",    "$.a.",   "$.a..b", "$.a[\"x\"]"}) {
+        EXPECT_TRUE(refused({"odd", {path}})) << path;
     }
     EXPECT_TRUE(refused({"a", {std::string("$.a\0b", 5)}}));
     EXPECT_TRUE(refused({"a", {"$." + std::string(300, 'a')}}));
@@ -129,6 +127,26 @@ TEST(JsonIndexes, refuse_what_is_no_index) {
         ASSERT_TRUE(bench.view->make_index({"n" + std::to_string(i), {"$.a"}}));
     }
     EXPECT_EQ(bench.view->make_index({"onemore", {"$.a"}}).error().code, Errc::limit);
+}
+
+/// Whatever is there where a path leads.
+TEST(JsonIndexes, that_are_taken_never_stop_a_message) {
+    Bench bench;
+    const std::vector<std::string> paths = {
+        "$.a",        "$.a[0]",       "$.a[#-1]", "$.a[#-1].b", "$.a.b", "$.a.b[3].c",
+        "$.\"a\"[0]", "$.\"a\".\"\"", "$.-",      "$.a b",      "$.#",   "$[0]",
+        "$[#-2][0]",  "$.a[999999]",  "$.]",      "$.'"};
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        ASSERT_TRUE(bench.view->make_index({"p" + std::to_string(i), {paths[i]}})) << paths[i];
+    }
+    for (const std::string inner :
+         {"1", "\"\"", "null", "[]", "[1]", "[[],{}]", "{}", "[{\"b\":1}]", "{\"b\":[]}",
+          "{\"b\":[1,2,3,{\"c\":[]}]}", "{\"\":0}"}) {
+        for (const std::string outer : {"{\"a\":", "{\"-\":", "{\"a b\":", "{\"#\":", "{\"x\":["}) {
+            const std::string end = outer.ends_with('[') ? "]}" : "}";
+            EXPECT_TRUE(bench.add(outer + inner + end)) << outer << inner;
+        }
+    }
 }
 
 std::vector<std::string> odd_contents() {
