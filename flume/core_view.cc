@@ -111,6 +111,7 @@ Result<void> CoreView::create(std::uint64_t generation) {
 }
 
 Result<void> CoreView::clear(std::uint64_t generation) {
+    if (!database_) return error(Errc::corrupt, "core view: could not be opened anew");
     // The statements are of no use while the tables are away, and would keep them.
     tables_.reset();
     if (auto ok = database_->reset(); !ok) return ok;
@@ -118,6 +119,35 @@ Result<void> CoreView::clear(std::uint64_t generation) {
     if (auto ok = prepare(); !ok) return ok;
     changed_ = part_all;
     after_commit();
+    return {};
+}
+
+Result<void> CoreView::renew(std::uint64_t generation) {
+    SBOT_ASSERT(!held_);
+    leave_file();
+    if (auto ok = sqlite::remove_database(files_, path()); !ok) return ok;
+    if (auto ok = start(); !ok) return ok;
+    return clear(generation);
+}
+
+/// Whoever goes on reading the old file, soon nameless, can see that there is a newer one, if it
+/// can still be told so.
+void CoreView::leave_file() {
+    tables_.reset();
+    if (database_) {
+        auto told = database_->run("UPDATE progress SET superseded=1");
+        (void)told.has_value();
+    }
+    database_.reset();
+}
+
+Result<void> CoreView::check() {
+    if (!database_) return error(Errc::corrupt, "core view: could not be opened anew");
+    auto asked = database_->prepare("PRAGMA quick_check(1)");
+    if (!asked) return std::move(asked).error();
+    auto row = asked->step();
+    if (!row) return std::move(row).error();
+    if (*row && asked->text(0) != "ok") return error(Errc::corrupt, std::string(asked->text(0)));
     return {};
 }
 
@@ -257,10 +287,7 @@ Result<void> CoreView::adopt(const Log& log) {
         stop_building();
         return ok;
     }
-    // Whoever goes on reading the old file, now nameless, can see that there is a newer one.
-    if (auto ok = database_->run("UPDATE progress SET superseded=1"); !ok) return ok;
-    tables_.reset();
-    database_.reset();
+    leave_file();
     for (const char* suffix : {"-wal", "-shm"}) {
         // A reader that keeps the old file open has kept these too; they are not the new one's.
         if (auto ok = files_.remove(path() + suffix); !ok) return ok;

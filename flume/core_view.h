@@ -72,6 +72,10 @@ class CoreView final : public View {
     Result<void> apply(std::span<const Entry> batch, Place place) override;
     Result<void> retract(std::span<const Entry> entries) override;
     Result<void> clear(std::uint64_t generation) override;
+    /// The same with a new file in place of a damaged one, which whoever reads it keeps.
+    Result<void> renew(std::uint64_t generation);
+    /// Reads all of the file. Error `corrupt` where SQLite finds it damaged.
+    Result<void> check();
 
     /// All that is applied from `hold` to `commit` is one transaction: a page that is written again
     /// and again is written once, and `covered` is ahead of what others see. Whatever fails in
@@ -123,6 +127,7 @@ class CoreView final : public View {
     Result<void> in_transaction(const std::function<Result<void>()>& what);
     void let_go();
     Result<void> finish_built(const Log& log);
+    void leave_file();
     void after_commit();
     void watch_wal();
 

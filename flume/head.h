@@ -54,8 +54,8 @@ class HeadFile {
     HeadFile(base::Files& files, const std::string& log_path, const FeedId& own,
              const Beginning& beginning);
 
-    /// Writes down at once that the folder was found copied or restored, if it was: what showed that
-    /// may be gone at the next start.
+    /// Writes down at once that the folder was found copied or restored, if it was: what showed
+    /// that may be gone at the next start.
     Result<void> doubt();
     /// What was not known at the beginning: our last message by log and journal, if there is any,
     /// all before `end` being looked at.

@@ -13,7 +13,10 @@ namespace {
 constexpr std::size_t rows_at_once = 8;
 
 Errc code_of(int result) {
+    if (result == SQLITE_CONSTRAINT_COMMITHOOK) return Errc::io;
     switch (result & 0xff) {
+        // What we put in is never at odds with what is there, unless that is not what we put there.
+        case SQLITE_CONSTRAINT:
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB: return Errc::corrupt;
         case SQLITE_BUSY:

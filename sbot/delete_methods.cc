@@ -100,56 +100,14 @@ AsyncReply<Body> del(DeleteServices& services, Request request) {
     co_return co_await deleting;
 }
 
-/// Made beside the old one, which answers meanwhile; then readers change over.
-io::Async<void> change_index(DeleteServices& services, bool side_views) {
-    auto building = services.indexer.build();
-    auto built = co_await building;
-    if (!built) co_return std::move(built).error();
-    co_await services.reading.pause();
-    auto adopting = services.indexer.adopt();
-    auto adopted = co_await adopting;
-    services.reading.go_on();
-    if (!adopted || !side_views) co_return adopted;
-    auto others = services.indexer.rebuild_side_views();
-    co_return co_await others;
-}
-
-/// Belongs to the services: the index is made whether its caller stays or not.
-io::Task<void> rebuild_now(DeleteServices& services, bool side_views) {
-    auto changing = change_index(services, side_views);
-    auto done = co_await changing;
-    services.reading.forget_read_keys();
-    services.rebuild_failed.reset();
-    if (!done) services.rebuild_failed = std::move(done).error();
-    services.rebuilt.set();
-    auto texts = services.indexer.catch_up_texts();
-    auto ignored = co_await texts;
-    (void)ignored.has_value();
-}
-
-bool is_rebuilding(const DeleteServices& services) {
-    return services.rebuilding.valid() && !services.rebuilding.done();
-}
-
 AsyncReply<Body> rebuild(DeleteServices& services, Request) {
-    if (!is_rebuilding(services)) co_await services.reading.ready().wait();
-    if (!is_rebuilding(services)) {
-        services.rebuilt.reset();
-        services.rebuilding = rebuild_now(services, true);
-    }
-    co_await services.rebuilt.wait();
-    if (services.rebuild_failed) co_return remote(*services.rebuild_failed);
+    auto rebuilding = services.care.rebuild();
+    auto rebuilt = co_await rebuilding;
+    if (!rebuilt) co_return remote(rebuilt.error());
     co_return nothing();
 }
 
 }  // namespace
-
-bool renew_index(DeleteServices& services) {
-    if (is_rebuilding(services) || !services.reading.ready().is_set()) return false;
-    services.rebuilt.reset();
-    services.rebuilding = rebuild_now(services, false);
-    return true;
-}
 
 void add_delete_methods(muxrpc::Router& router, DeleteServices& services) {
     router.async("del", Allow::local,

@@ -153,8 +153,9 @@ void Feeds::load_own(std::optional<FeedState> state, double last_received) {
     first_new_ = 1;
     if (state) {
         first_new_ = state->sequence + 1;
-        slots_[keys_.id] = Slot{state, state};
-        order_.push_back(keys_.id);
+        Slot& slot = slots_[keys_.id];
+        if (!slot.stored) order_.push_back(keys_.id);
+        slot = Slot{state, state};
         time_.at_least(state->timestamp);
     }
     time_.at_least(last_received);

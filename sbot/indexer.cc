@@ -29,6 +29,10 @@ namespace {
 constexpr std::size_t untidy_records = 500;
 constexpr std::chrono::milliseconds tidying_time{20};
 
+// A damaged index is replaced by an empty one as soon as those who read it are done: whoever
+// publishes waits for that so long.
+constexpr std::uint64_t replacing_ms_max = 5000;
+
 // A long job must not pay for the full text as it goes.
 static_assert(limits::index_slice_records > limits::texts_at_once_max);
 
@@ -164,6 +168,10 @@ Step lead_on(const flume::Log& log, SideView side) {
 
 Result<void> clear(const flume::Log& log, flume::View* view) {
     return view->clear(log.generation());
+}
+
+Result<void> renew_index(const flume::Log& log, flume::CoreView& view) {
+    return view.renew(log.generation());
 }
 
 Result<flume::CoreBuilder::Built> build_index(flume::CoreBuilder& builder, const flume::Log& log) {
@@ -425,6 +433,11 @@ io::Async<flume::Damage> Indexer::catch_up() {
         damage.add(indexed->progress.damage);
         if (!indexed->progress.level) continue;
         catching_up_ = false;
+        // Some may have been stored since the start, and gone in as single entries.
+        MovedOn moved_on;
+        moved_on.upto = indexed_;
+        if (indexed_ >= stored_) moved_on.received = stored_received_;
+        on_moved_on_(moved_on);
         co_return damage;
     }
 }
@@ -457,6 +470,17 @@ io::Async<void> Indexer::rebuild_side_views() {
         auto led = co_await leading;
         if (!led) co_return std::move(led).error();
     }
+    co_return {};
+}
+
+io::Async<void> Indexer::renew() {
+    // Whatever is stored from here on goes in as single entries.
+    catching_up_ = true;
+    auto renewing = lane_.run(&renew_index, std::cref(log_), std::ref(view_));
+    auto renewed = co_await renewing;
+    if (!renewed) co_return std::move(renewed).error().in("index");
+    failed_.reset();
+    covers(std::nullopt);
     co_return {};
 }
 
@@ -597,7 +621,18 @@ io::Async<void> Indexer::works() {
     if (!failed_) co_return {};
     auto trying = level();
     co_await trying;
+    if (failed_ && failed_->code == Errc::corrupt) {
+        auto replaced = until_written();
+        auto waiting = io::timeout(loop_, replacing_ms_max, std::move(replaced));
+        auto ignored = co_await waiting;
+        (void)ignored.has_value();
+    }
     if (failed_) co_return *failed_;
+    co_return {};
+}
+
+io::Async<void> Indexer::until_written() {
+    while (failed_) co_await moved_on_.wait();
     co_return {};
 }
 

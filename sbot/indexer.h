@@ -56,6 +56,9 @@ class Indexer {
     /// Empties those views and makes them again from the log.
     io::Async<void> rebuild_side_views();
 
+    /// The index is damaged: an empty one takes its place. Then `build` and `adopt`, or `catch_up`
+    /// alone. No reader has it open.
+    io::Async<void> renew();
     /// True where `build` pays: the index is empty and the log is not small.
     bool wants_build() const;
     /// Makes a new index beside the old one, which stays in use; what is stored goes into the old
@@ -90,7 +93,8 @@ class Indexer {
     /// Waits until what was written here by now can be found, or an attempt at that has failed;
     /// never for thousands of others.
     io::Task<void> local_level();
-    /// An error, after one more attempt, if what is stored cannot be indexed.
+    /// An error, after one more attempt, if what is stored cannot be indexed. Waits for a damaged
+    /// index to be replaced.
     io::Async<void> works();
     /// Waits until the index covers the entry at `upto`. Errors: `not_found` where the log has no
     /// such entry (yet), or a deleted one; `timeout`.
@@ -116,6 +120,7 @@ class Indexer {
     io::Async<void> lead(Side& side);
     void covers(std::optional<flume::Offset> upto);
     io::Async<void> until_covered(flume::Offset upto);
+    io::Async<void> until_written();
     void hurry();
 
     io::Loop& loop_;

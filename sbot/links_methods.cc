@@ -356,6 +356,7 @@ class LinkStream final : public Source {
         sorter_ = std::move(gathered.sorter);
         if (gathered.last) after_ = gathered.last;
         if (gathered.all) part_ = Part::give;
+        if (gathered.failed) services_.reading.suspect(*gathered.failed);
         co_return std::move(gathered.failed);
     }
 

@@ -166,10 +166,10 @@ void Node::add_methods() {
                                               *feeds_, *reading_,
                                               [this](json::Writer& out) { write_status(out); }});
     add_status_methods(router_, *status_services_);
+    index_care_ = std::make_unique<IndexCare>(loop_, log_, *indexer_, *reading_, *news_);
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
-                                              *writer_, *indexer_, *reading_});
+                                              *writer_, *reading_, *index_care_});
     add_delete_methods(router_, *delete_services_);
-    leaving_stuck_ = leave_stuck_readers();
     friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
     add_friend_methods(router_, *friend_services_);
     add_blob_methods(router_, *blobs_, *blob_wants_);
@@ -191,10 +191,10 @@ void Node::write_status(json::Writer& out) const {
     out.name("replication").begin_object();
     out.member("received", static_cast<double>(traffic.received));
     out.member("sent", static_cast<double>(traffic.sent)).end_object();
-    if (wal_stuck_ == 0) return;
+    if (index_care_->stuck_readers() == 0) return;
     out.name("index").begin_object();
-    out.member("stuckReaders", static_cast<double>(wal_stuck_));
-    out.member("walBytes", static_cast<double>(news_->stuck_bytes())).end_object();
+    out.member("stuckReaders", static_cast<double>(index_care_->stuck_readers()));
+    out.member("walBytes", static_cast<double>(index_care_->stuck_bytes())).end_object();
 }
 
 /// As the peers and the scheduler ask for it: negative for a blocked feed, far where it is unknown.
@@ -275,9 +275,12 @@ Result<void> Node::open_index() {
         if (!removed) return removed;
         return view_->clear(entries_->generation());
     }
+    const bool had_some = view_->covered().upto.has_value();
     auto settled = flume::settle(*view_, *entries_);
     if (!settled) return std::move(settled).error();
-    if (*settled) log_.notice("index", "the index does not fit the log and is made anew");
+    if (*settled && had_some) {
+        log_.notice("index", "the index does not fit the log and is made anew");
+    }
     return {};
 }
 
@@ -373,24 +376,21 @@ io::Task<void> Node::index_texts() {
     if (!done) log_.error("index", done.error().what);
 }
 
-/// A program that never ends its transaction keeps the index's write-ahead log from being cut. It
-/// keeps the file it reads, then; all others go on with a new one.
-io::Task<void> Node::leave_stuck_readers() {
-    while (true) {
-        co_await news_->stuck().wait();
-        const bool renews = renew_index(*delete_services_);
-        if (!renews) continue;
-        ++wal_stuck_;
-        log_.warning("index",
-                     "some program reads flume/core.sqlite and does not end its transaction: its "
-                     "write-ahead log has " +
-                         std::to_string(news_->stuck_bytes()) +
-                         " bytes. The index is made anew beside it; that program keeps the old one "
-                         "(see docs/schema.md)");
-    }
+/// Where the index turns out to be damaged it is made from nothing, once.
+io::Async<void> Node::index() {
+    auto indexing = take_up();
+    auto done = co_await indexing;
+    if (done || done.error().code != Errc::corrupt) co_return done;
+    log_.warning("index", "it is damaged and made anew: " + done.error().what);
+    auto renewing = indexer_->renew();
+    auto renewed = co_await renewing;
+    if (!renewed) co_return renewed;
+    auto again = take_up();
+    co_return co_await again;
 }
 
-io::Async<void> Node::index() {
+/// Brings the index up to the log's end, and takes from it what the other parts begin with.
+io::Async<void> Node::take_up() {
     flume::Damage met;
     if (indexer_->wants_build()) {
         auto making = make_index();
@@ -558,7 +558,10 @@ void Node::tell_replicator(const Batch& batch) {
 }
 
 void Node::index_moved_on(const Indexer::MovedOn& moved_on) {
-    if (moved_on.failed) log_.error("index", moved_on.failed->what);
+    if (moved_on.failed) {
+        log_.error("index", moved_on.failed->what);
+        index_care_->failed(*moved_on.failed);
+    }
     reading_->grown(moved_on);
 }
 

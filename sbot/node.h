@@ -27,6 +27,7 @@
 #include "sbot/gossip.h"
 #include "sbot/gossip_methods.h"
 #include "sbot/history.h"
+#include "sbot/index_care.h"
 #include "sbot/invite_codes.h"
 #include "sbot/invite_methods.h"
 #include "sbot/lan.h"
@@ -80,9 +81,9 @@ class Node {
     Result<void> open_head();
     Result<void> open_index();
     Result<void> begin_without_log();
+    io::Async<void> take_up();
     io::Async<flume::Damage> make_index();
     io::Task<void> index_texts();
-    io::Task<void> leave_stuck_readers();
     Result<void> open_blobs();
     Result<void> tell_js(const std::vector<flume::FeedState>& states);
     void make_friends();
@@ -139,6 +140,7 @@ class Node {
     std::unique_ptr<LinksServices> links_services_;
     std::unique_ptr<SqlServices> sql_services_;
     std::unique_ptr<StatusServices> status_services_;
+    std::unique_ptr<IndexCare> index_care_;
     std::unique_ptr<DeleteServices> delete_services_;
     std::unique_ptr<FriendServices> friend_services_;
     std::unique_ptr<ServerServices> server_services_;
@@ -154,8 +156,6 @@ class Node {
     std::unique_ptr<Peers> peers_;
     io::Task<void> befriending_;
     io::Task<void> texts_;  // the full text comes after all else
-    int wal_stuck_ = 0;     // how often
-    io::Task<void> leaving_stuck_;
 };
 
 }  // namespace sbot::app

@@ -169,10 +169,6 @@ Result<std::string> read_at(std::shared_ptr<const Entries> entries, flume::Offse
     return base::to_text(*record);
 }
 
-muxrpc::RemoteError index_trouble(const Error& why) {
-    return muxrpc::RemoteError{"the index cannot be read: " + why.what};
-}
-
 }  // namespace
 
 class Reading::Stream final : public muxrpc::Source {
@@ -217,6 +213,11 @@ class Reading::Stream final : public muxrpc::Source {
 
  private:
     enum class Part { start, old, live, done };
+
+    muxrpc::RemoteError trouble(const Error& why) {
+        reading_.suspect(why);
+        return muxrpc::RemoteError{"the index cannot be read: " + why.what};
+    }
 
     void begin() {
         end_ = readable_end();
@@ -268,7 +269,7 @@ class Reading::Stream final : public muxrpc::Source {
         if (!early_) co_await reading_.ready_.wait();
         Use use(reading_);
         auto reader = reading_.take_reader();
-        if (!reader) co_return index_trouble(reader.error());
+        if (!reader) co_return trouble(reader.error());
         seen_writes_ = reading_.writes_;
         if (options_.unboxed) shape_.read_keys = reading_.read_keys();
         const bool live = part_ == Part::live;
@@ -278,7 +279,7 @@ class Reading::Stream final : public muxrpc::Source {
         if (part_ == Part::old && left_) job.page.limit = std::min(*left_, page_rows);
         auto reading = reading_.pool_.run(&read_page, std::move(job));
         PageResult page = co_await reading;
-        if (page.failed) co_return index_trouble(*page.failed);
+        if (page.failed) co_return trouble(*page.failed);
         reading_.give_back(std::move(page.reader));
         exhausted_ = page.short_page;
         if (page.last) page_.after = page.last;
@@ -415,10 +416,12 @@ auto Reading::ask(Job job, Args... args)
     co_await ready_.wait();
     Use use(*this);
     auto reader = take_reader();
+    if (!reader) suspect(reader.error());
     if (!reader) co_return std::move(reader).error();
     auto finding = pool_.run(job, std::move(*reader), std::move(args)...);
     auto found = co_await finding;
     give_back(std::move(found.reader));
+    if (!found.what) suspect(found.what.error());
     co_return std::move(found.what);
 }
 

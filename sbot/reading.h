@@ -63,6 +63,14 @@ class Reading {
         usable_.set();
         ready_.set();
     }
+    /// What came of the index is an error, which may be the question's, the log's or the index's.
+    void suspect(const Error& why) {
+        if (why.code != Errc::corrupt) return;
+        suspected_.set();
+        suspected_.reset();
+    }
+    /// Set for a moment whenever the index may be damaged.
+    io::Event& suspected() { return suspected_; }
     /// From the indexer: live streams go on.
     void grown(const Indexer::MovedOn& moved_on);
 
@@ -124,6 +132,7 @@ class Reading {
     io::Event ready_;
     io::Event usable_;
     io::Event grown_;
+    io::Event suspected_;
     std::uint64_t writes_ = 0;
     std::size_t uses_ = 0;
     std::shared_ptr<const ReadKeys> read_keys_;

@@ -646,6 +646,34 @@ TEST(CoreView, can_be_cleared_when_damage_shows_in_use) {
     EXPECT_TRUE(look(*bench.reader) == want);
 }
 
+TEST(CoreView, is_replaced_where_its_file_is_damaged) {
+    Bench bench;
+    bench.append(mixed_log(2000, 1));
+    bench.catch_up();
+    const Seen want = look(*bench.reader);
+    EXPECT_TRUE(bench.view->check());
+    bench.reader.reset();
+    bench.view.reset();
+    const std::size_t intact = 4096 * 60;
+    spoil(bench.path(), intact, std::filesystem::file_size(bench.path()) - intact, '\x55');
+    auto view = CoreView::open({bench.path(), {}, {}});
+    ASSERT_TRUE(view);
+    bench.view = std::move(*view);
+    bench.open_reader();
+    auto checked = bench.view->check();
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, Errc::corrupt);
+    // While somebody reads the old one.
+    ASSERT_TRUE(bench.view->renew(5));
+    EXPECT_TRUE(bench.view->check());
+    EXPECT_EQ(bench.view->covered().generation, 5u);
+    EXPECT_EQ(bench.view->covered().upto, std::nullopt);
+    ASSERT_TRUE(bench.view->renew(0));
+    bench.open_reader();
+    bench.catch_up();
+    EXPECT_TRUE(look(*bench.reader) == want);
+}
+
 TEST(CoreView, keeps_rows_and_coverage_together_wherever_its_journal_ends) {
     Bench bench;
     const auto texts = mixed_log(60, 8);

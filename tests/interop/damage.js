@@ -1,0 +1,116 @@
+'use strict';
+// A damaged index heals by itself: pages of core.sqlite are spoilt at random, between two runs or
+// under a running server. Every message can be read in the end and can still be after a restart,
+// publishing goes on. SEED and ROUNDS.
+const assert = require('assert');
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+const { run, sleep, temporary_folder, test, until } = require('./lib/harness');
+const { call, close, collect } = require('./lib/rpc');
+const { Server } = require('./lib/server');
+
+const seed = Number(process.env.SEED || 1);
+const rounds = Number(process.env.ROUNDS || 12);
+const page = 4096;
+const post = (rpc, text) => call(rpc, 'publish', { type: 'post', text });
+
+/** Whole numbers below `n`, the same ones for one seed. */
+function numbers(text) {
+    let count = 0;
+    return (n) => crypto.createHash('sha256').update(`${text} ${count++}`).digest()
+        .readUInt32BE(0) % n;
+}
+
+const fillings = {
+    'random bytes': (bytes) => crypto.randomBytes(bytes),
+    'ones': (bytes) => Buffer.alloc(bytes, 0xff),
+    'zeros': (bytes) => Buffer.alloc(bytes),
+    'text': (bytes) => Buffer.alloc(bytes, 'x')
+};
+
+/** Some pages behind the first, which SQLite would miss at once. */
+function spoil(folder, random) {
+    const file = path.join(folder, 'flume/core.sqlite');
+    const pages = fs.statSync(file).size / page;
+    const kind = Object.keys(fillings)[random(4)];
+    const count = 1 + random(random(2) ? 4 : pages);
+    const first = 1 + random(pages - 1);
+    const spoilt = fs.openSync(file, 'r+');
+    const bytes = Math.min(count, pages - first) * page;
+    fs.writeSync(spoilt, fillings[kind](bytes), 0, bytes, first * page);
+    fs.closeSync(spoilt);
+    return `${kind} in ${bytes / page} of ${pages} pages from ${first} on`;
+}
+
+/** All of our messages by the log and by the feed. */
+async function reads(rpc, id, count) {
+    await until(`${count} messages`, async () => {
+        assert.strictEqual((await collect(rpc, 'createLogStream', {})).length, count);
+        assert.strictEqual((await collect(rpc, 'createUserStream', { id })).length, count);
+        assert.strictEqual((await collect(rpc, 'messagesByType', { type: 'post' })).length, count);
+        const { value } = await call(rpc, 'getLatest', id);
+        return value.sequence === count;
+    }, 20000, 200);
+}
+
+run(async () => {
+    const good = await Server.start({ name: 'good' });
+    const rpc = await good.client();
+    const written = 1500;
+    for (let i = 0; i < written; i += 100) {
+        await Promise.all(Array.from({ length: 100 },
+                                     (_, j) => post(rpc, `${i + j} ${'word '.repeat(40)}`)));
+    }
+    await reads(rpc, good.id, written);
+    await close(rpc);
+    await good.stop();
+
+    const folder = path.join(temporary_folder('damage'), 'ssb');
+    for (let round = seed; round < seed + rounds; round++) {
+        const random = numbers(round);
+        const at_rest = random(2) === 0;
+        const behind = random(2) === 0;
+        fs.rmSync(folder, { recursive: true, force: true });
+        fs.cpSync(good.folder, folder, { recursive: true,
+                                         filter: (name) => !name.endsWith('/socket') });
+        let what = 'nothing';
+        const title = `damage ${round}, ${at_rest ? 'at rest' : 'at work'}${behind ? ', behind' : ''}`;
+        await test(title, async () => {
+            const server = await Server.prepare({ name: 'damaged', folder });
+            let count = written;
+            try {
+                if (behind) {
+                    const index = path.join(folder, 'flume/core.sqlite');
+                    const older = fs.readFileSync(index);
+                    await server.start();
+                    const client = await server.client();
+                    for (let i = 0; i < 3; i++, count++) await post(client, 'not indexed');
+                    await close(client);
+                    await server.stop();
+                    fs.writeFileSync(index, older);
+                }
+                if (at_rest) what = spoil(folder, random);
+                await server.start();
+                let client = await server.client();
+                if (!at_rest) what = spoil(folder, random);
+                for (let i = 0; i < 5; i++, count++) await post(client, 'goes on');
+                await reads(client, server.id, count);
+                await post(client, 'and on');
+                await reads(client, server.id, ++count);
+                await close(client);
+                await server.stop();
+                await server.start();
+                client = await server.client();
+                await reads(client, server.id, count);
+                await close(client);
+                await server.stop();
+            } catch (error) {
+                error.message += ` (${what}; SEED=${round} ROUNDS=1)\n${server.output}`;
+                throw error;
+            } finally {
+                await server.stop('SIGKILL');
+            }
+        });
+    }
+});
