@@ -50,8 +50,13 @@ io::Task<void> IndexCare::make_anew(Why why) {
     failed_.reset();
     if (!made) failed_ = std::move(made).error();
     done_.set();
-    auto texts = indexer_.catch_up_texts();
-    auto ignored = co_await texts;
+    texts_ = catch_up_texts();
+}
+
+/// An error comes back with whatever is to be indexed next.
+io::Task<void> IndexCare::catch_up_texts() {
+    auto catching_up = indexer_.catch_up_texts();
+    auto ignored = co_await catching_up;
     (void)ignored.has_value();
 }
 

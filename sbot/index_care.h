@@ -41,6 +41,7 @@ class IndexCare {
     io::Async<void> change(bool side_views);
     io::Async<void> replace_damaged();
     io::Async<void> fill();
+    io::Task<void> catch_up_texts();
     io::Task<void> leave_stuck_readers();
     io::Task<void> look_where_suspected();
 
@@ -53,6 +54,7 @@ class IndexCare {
     std::optional<Error> failed_;
     int stuck_readers_ = 0;
     io::Task<void> working_;
+    io::Task<void> texts_;  // which comes after, and nobody waits for
     io::Task<void> leaving_;
     io::Task<void> looking_;
 };
