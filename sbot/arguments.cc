@@ -186,8 +186,23 @@ Result<CommandLine> CommandLine::parse(std::span<const std::string> arguments) {
     if (!command) return std::move(command).error();
     auto weak = Arguments::parse(behind);
     if (!weak) return std::move(weak).error();
-    return CommandLine{*std::move(command), *std::move(weak), as_utf8(behind)};
+    bool is_cut = cut != arguments.end();
+    return CommandLine{*std::move(command), *std::move(weak), as_utf8(behind), is_cut};
 }
+
+bool CommandLine::calls_a_method() const {
+    constexpr std::string_view done_here[] = {"start", "server", "config", "flume"};
+    if (command.words.empty()) return true;
+    return std::find(std::begin(done_here), std::end(done_here), command.words[0].text()) ==
+           std::end(done_here);
+}
+
+const Tree& CommandLine::strong_settings() const {
+    static const Tree none = Tree::object();
+    return cut && calls_a_method() ? none : command.options;
+}
+
+const Tree& CommandLine::weak_settings() const { return cut ? weak.options : command.options; }
 
 base::Tree CommandLine::all_words() const {
     base::Tree all = command.words;

@@ -33,8 +33,18 @@ struct CommandLine {
     Arguments command;
     Arguments weak;                 ///< behind the cut: configuration that files override
     std::vector<std::string> rest;  ///< the same, as it came
+    bool cut = false;               ///< there was a `--`
 
     static Result<CommandLine> parse(std::span<const std::string> arguments);
+
+    /// Whether a running server is asked: anything but the commands that are done here.
+    bool calls_a_method() const;
+    /// The options that are settings as well. All of them, unless a method is called on a line
+    /// with a cut: then the settings are behind it, and what stands before is the method's alone.
+    const base::Tree& strong_settings() const;
+    /// Settings that files override: those behind the cut; without one, all options too, as the
+    /// reference has it.
+    const base::Tree& weak_settings() const;
 
     /// What the reference shows as `_` in its configuration: the words, then everything behind the
     /// cut.

@@ -318,7 +318,7 @@ int cannot_connect(const Settings& settings, const Command& command, const Error
 
 io::Task<int> run(io::Loop& loop, const Settings& settings, const CommandLine& line) {
     Command command = command_of(line.command);
-    auto dialling = dial_server(loop, settings, line);
+    auto dialling = dial_server(loop, settings);
     auto stream = co_await dialling;
     if (!stream) co_return cannot_connect(settings, command, stream.error());
     muxrpc::Router nothing;

@@ -11,41 +11,37 @@ constexpr std::uint64_t dial_ms = 3000;
 
 using Connected = std::unique_ptr<io::ByteStream>;
 
-/// The server's id: our own, unless `key` says otherwise.
-Result<FeedId> server_id(const Settings& settings, const FeedId& own) {
-    const base::Tree& key = settings.all["key"];
-    if (!key.truthy()) return own;
-    auto id = FeedId::parse(key.text());
-    if (!id) return error(Errc::invalid, "key must be the id of the server, @….ed25519");
-    return *id;
+Result<message::KeyPair> own_keys(const Settings& settings) {
+    base::Logger log(base::LogLevel::error);
+    return load_secret(settings.folder, log);
 }
 
 io::Async<Connected> dial_net(io::Loop& loop, const Settings& settings) {
-    base::Logger log(base::LogLevel::error);
-    auto keys = load_secret(settings.folder, log);
+    auto keys = own_keys(settings);
     if (!keys) co_return std::move(keys).error();
-    auto id = server_id(settings, keys->id);
-    if (!id) co_return std::move(id).error();
     auto dialling = io::dial_tcp(loop, settings.host, settings.port, dial_ms);
     auto socket = co_await dialling;
     if (!socket) co_return std::move(socket).error();
     net::Identity identity{settings.network, {keys->id.bytes, shs::SecretKey(keys->secret)}};
-    auto greeting = net::greet(loop, identity, std::move(*socket), *id, dial_ms);
+    auto greeting =
+        net::greet(loop, identity, std::move(*socket), settings.key.value_or(keys->id), dial_ms);
     auto secure = co_await greeting;
     if (!secure) co_return std::move(secure).error();
     co_return Connected(std::move(*secure));
 }
 
-bool names_server(const CommandLine& line) {
-    const base::Tree& options = line.weak.options;
-    return options.find("host") || options.find("port") || options.find("key");
+/// Whether the one at the folder's socket is the one who is meant.
+bool is_at_socket(const Settings& settings) {
+    if (settings.address_named) return false;
+    if (!settings.key) return true;
+    auto keys = own_keys(settings);
+    return keys && keys->id == *settings.key;
 }
 
 }  // namespace
 
-io::Async<Connected> dial_server(io::Loop& loop, const Settings& settings,
-                                 const CommandLine& line) {
-    if (!names_server(line)) {
+io::Async<Connected> dial_server(io::Loop& loop, const Settings& settings) {
+    if (is_at_socket(settings)) {
         auto dialling = io::dial_unix(loop, settings.folder + "/socket");
         auto socket = co_await dialling;
         if (socket) co_return Connected(std::move(*socket));

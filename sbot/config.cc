@@ -44,8 +44,8 @@ std::string nearest_rc(const std::string& app, const Surroundings& surroundings)
 std::vector<std::string> config_files(const CommandLine& line, const Surroundings& surroundings,
                                       const std::string& app, const Tree& environment) {
     std::vector<std::string> files = {"/etc/" + app + "/config", "/etc/" + app + "rc"};
-    const std::string& given = line.command.options["path"].text();
-    const std::string& folder = given.empty() ? line.weak.options["path"].text() : given;
+    const std::string& given = line.strong_settings()["path"].text();
+    const std::string& folder = given.empty() ? line.weak_settings()["path"].text() : given;
     std::string dot = surroundings.home + "/." + app;
     std::string main =
         folder.empty() ? dot + "/config" : absolute_path(folder, surroundings) + "/config";
@@ -57,7 +57,7 @@ std::vector<std::string> config_files(const CommandLine& line, const Surrounding
     }
     files.push_back(nearest_rc(app, surroundings));
     files.push_back(environment["config"].text());
-    files.push_back(line.command.options["config"].text());
+    files.push_back(line.strong_settings()["config"].text());
     return files;
 }
 
@@ -76,7 +76,7 @@ Result<void> read_files(Config& config, const std::vector<std::string>& names) {
         if (text->empty()) continue;
         auto tree = parse_config_text(base::text_of(*text));
         if (!tree) return std::move(tree).error().in("the configuration file " + name);
-        config.layers.push_back({name, std::move(*tree)});
+        config.layers.push_back({name, std::move(*tree), true});
     }
     return {};
 }
@@ -311,13 +311,11 @@ Result<Config> read_config(const CommandLine& line, const Surroundings& surround
     Config config;
     if (auto app = variable(surroundings, "ssb_appname"); !app.empty()) config.app = app;
     Tree environment = config_of_environment(surroundings.environment, config.app + "_");
-    // Without a cut the reference takes the command's options for these too.
-    const Tree& weak = line.rest.empty() ? line.command.options : line.weak.options;
-    config.layers.push_back({"the command line, behind --", weak});
+    config.layers.push_back({"the command line, behind --", line.weak_settings()});
     auto names = config_files(line, surroundings, config.app, environment);
     if (auto ok = read_files(config, names); !ok) return std::move(ok).error();
     config.layers.push_back({"the environment", std::move(environment)});
-    config.layers.push_back({"the command line", line.command.options});
+    config.layers.push_back({"the command line", line.strong_settings()});
 
     Tree given = Tree::object();
     given.set("_", line.all_words());

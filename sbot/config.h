@@ -41,6 +41,7 @@ struct Config {
     struct Layer {
         std::string from;  ///< a file, "the environment", "the command line"
         base::Tree tree;
+        bool is_file = false;
     };
     std::vector<Layer> layers;
 };

@@ -41,6 +41,21 @@ std::vector<std::string> texts_of(const Tree& value) {
     return out;
 }
 
+/// Which server is asked, as ssb-server's command line builds its address.
+Result<void> read_server(const Config& config, Settings& settings) {
+    for (const Config::Layer& layer : config.layers) {
+        if (layer.is_file) continue;
+        bool named = layer.tree["host"].truthy() || layer.tree["port"].truthy();
+        settings.address_named = settings.address_named || named;
+    }
+    const Tree& key = config.all["key"];
+    if (!key.truthy()) return {};
+    auto id = FeedId::parse(key.text());
+    if (!id) return config.wrong("key", "the id of a server, @….ed25519");
+    settings.key = *id;
+    return {};
+}
+
 Result<void> read_listeners(const Config& config, Settings& settings) {
     const Tree& host = config.all["host"];
     if (!host.is_null() && !host.is_text()) return config.wrong("host", "a name or an address");
@@ -159,7 +174,7 @@ Result<Settings> read_settings(Config config, const Surroundings& surroundings) 
         return error(Errc::invalid, "no folder: set HOME, or give one with --path");
     }
     settings.folder = absolute_path(folder, surroundings);
-    for (auto* read : {&read_listeners, &read_keys, &read_numbers}) {
+    for (auto* read : {&read_server, &read_listeners, &read_keys, &read_numbers}) {
         if (auto ok = read(config, settings); !ok) return std::move(ok).error();
     }
     read_bounds(config, settings);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/logger.h"
 #include "base/tree.h"
+#include "message/ids.h"
 #include "message/keys.h"
 #include "sbot/config.h"
 #include "secret-handshake/keys.h"
@@ -24,9 +25,13 @@ struct ListenAt {
 };
 
 struct Settings {
-    std::string folder;  ///< absolute
-    std::string host;    ///< what clients dial
+    std::string folder;              ///< absolute
+    std::string host = "localhost";  ///< what clients dial
     std::uint16_t port = 8008;
+    /// The host or the port was named by the environment or the command line: that is the server
+    /// to ask. What a file says of them is also where our own listens, so it names none.
+    bool address_named = false;
+    std::optional<FeedId> key;  ///< of the server to ask; none: our own
     std::vector<ListenAt> net;
     bool unix_socket = true;
     shs::NetworkKey network;

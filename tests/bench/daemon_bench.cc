@@ -93,8 +93,8 @@ io::Task<void> everything(muxrpc::Session& session) {
     co_await stream(session, "createLogStream", "[]");
 }
 
-io::Task<int> run(io::Loop& loop, const app::Settings& settings, const app::CommandLine& line) {
-    auto dialling = app::dial_server(loop, settings, line);
+io::Task<int> run(io::Loop& loop, const app::Settings& settings) {
+    auto dialling = app::dial_server(loop, settings);
     auto connected = co_await dialling;
     if (!connected) {
         std::fprintf(stderr, "%s\n", connected.error().what.c_str());
@@ -128,5 +128,5 @@ int main(int argc, char** argv) {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     shs::init();
     io::Loop loop;
-    return loop.run(run(loop, *settings, *line));
+    return loop.run(run(loop, *settings));
 }

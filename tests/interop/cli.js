@@ -9,8 +9,8 @@ const { call, close } = require('./lib/rpc');
 const { Server, programs } = require('./lib/server');
 
 /** Starts the program; `done` gives `{status, out, err}`, `output()` what it printed so far. */
-function launch(program, args, home, input = '') {
-    const child = own(spawn(program, args, { env: { ...process.env, HOME: home } }));
+function launch(program, args, home, input = '', env = {}) {
+    const child = own(spawn(program, args, { env: { ...process.env, HOME: home, ...env } }));
     let out = '', err = '';
     child.stdout.on('data', (data) => { out += data; });
     child.stderr.on('data', (data) => { err += data; });
@@ -184,6 +184,62 @@ async function failing(server) {
     });
 }
 
+/** One command whose settings come as a person gives them: from a file, the environment, before --. */
+const plainly = (server, args, env = {}) => within(20000, args.join(' '), launch(
+    server.program, args, server.folder, '', env).done);
+
+async function other_servers(server) {
+    const other = await Server.start({ caps: server.caps, config: { master: [server.id] } });
+    const config = path.join(server.folder, 'config');
+    const home = temporary_folder('asks');
+    fs.mkdirSync(path.join(home, '.ssb'));
+    for (const name of ['secret', 'config', 'manifest.json']) {
+        fs.copyFileSync(path.join(server.folder, name), path.join(home, '.ssb', name));
+    }
+    fs.symlinkSync(path.join(server.folder, 'socket'), path.join(home, '.ssb/socket'));
+    const at_home = { ...server, folder: home };
+    const asks = async (whom, args, env) => {
+        const { status, out, err } = await plainly(at_home, ['whoami', ...args], env);
+        assert.strictEqual(status, 0, err);
+        assert.strictEqual(JSON.parse(out).id, whom.id);
+    };
+    const port = String(other.port);
+    await test('without a word about the server, the one at the socket is asked', () =>
+        asks(server, []));
+    await test('our own key changes nothing', () => asks(server, ['--key', server.id]));
+    await test('--key of another server, without and behind --', async () => {
+        const named = ['--host', '127.0.0.1', '--port', port, '--key', other.id];
+        await asks(other, named);
+        fs.writeFileSync(path.join(home, '.ssb/config'), JSON.stringify(
+            { caps: { shs: server.caps } }));
+        await asks(other, ['--', ...named]);
+        fs.copyFileSync(config, path.join(home, '.ssb/config'));
+    });
+    await test('ssb_key and ssb_port', () => asks(other, [], { ssb_key: other.id,
+                                                               ssb_port: port }));
+    await test('another key, and nobody there who has it: not the socket', async () => {
+        const { status, out, err } = await plainly(at_home, ['whoami', '--key', other.id]);
+        assert.strictEqual(status, 1, out);
+        assert.match(err, /Could not connect/);
+    });
+    await test('key and port in the configuration file', async () => {
+        fs.writeFileSync(path.join(home, '.ssb/config'), JSON.stringify(
+            { ...server.config, key: other.id, port: other.port }));
+        await asks(other, []);
+        const { out, err } = await plainly(at_home, ['publish', '--type', 'post', '--text', 'B']);
+        assert.strictEqual(JSON.parse(out).value.author, other.id, err);
+    });
+    await test('before -- stand the options of the method alone', async () => {
+        const asked = await ask(server, ['sql.index', '--name', 'last', '--path', '$.items']);
+        assert.strictEqual(asked.status, 0, asked.err);
+        const published = await ask(server, ['publish', '--type', 'pub', '--key', other.id,
+                                             '--port', '1']);
+        assert.strictEqual(published.status, 0, published.err);
+        assert.strictEqual(JSON.parse(published.out).value.author, server.id);
+    });
+    await other.stop();
+}
+
 async function starting_twice(server) {
     await test('a second start on the folder stops and names the owner', async () => {
         const log = path.join(server.folder, 'flume/log.offset');
@@ -286,6 +342,7 @@ run(async () => {
     await asking(server);
     await streaming(server);
     await failing(server);
+    await other_servers(server);
     await starting_twice(server);
     await no_server(server);
     await the_secret(server);

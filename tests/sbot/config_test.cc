@@ -111,7 +111,7 @@ TEST(Config, is_what_the_reference_makes_of_files_environment_and_command_line) 
         std::string want = refused ? "error" : json::compact(test["config"]);
         EXPECT_EQ(got ? home.there(got->all.to_json()) : "error", want) << line;
     }
-    EXPECT_EQ(count, 65u);
+    EXPECT_EQ(count, 63u);
 }
 
 TEST(Config, bounds_are_taken_where_they_make_sense) {
@@ -159,6 +159,58 @@ TEST(Config, of_the_folder_given_takes_the_place_of_the_one_at_home) {
         EXPECT_EQ(settings->host, "127.0.0.1");
         EXPECT_TRUE(settings->all["x"].is_null());
     }
+}
+
+TEST(Config, of_a_method_call_with_a_cut_is_what_stands_behind_it) {
+    Home home;
+    home.write("other/config", R"({"x": 1})");
+    std::string other = home.path() + "/other";
+    auto cut = home.settings(
+        {"sql.index", "--path", "$.items", "--port", "9", "--", "--path", other, "--port", "77"});
+    ASSERT_TRUE(cut) << cut.error().what;
+    EXPECT_EQ(cut->folder, other);
+    EXPECT_EQ(cut->port, 77);
+    EXPECT_EQ(cut->all["x"].number(), 1);
+    auto nothing = home.settings({"sql.index", "--path", "$.items", "--"});
+    ASSERT_TRUE(nothing) << nothing.error().what;
+    EXPECT_EQ(nothing->folder, home.path() + "/.ssb");
+    auto plain = home.settings({"whoami", "--path", other});
+    ASSERT_TRUE(plain) << plain.error().what;
+    EXPECT_EQ(plain->folder, other);
+    auto start = home.settings({"start", "--path", other, "--", "--port", "78"});
+    ASSERT_TRUE(start) << start.error().what;
+    EXPECT_EQ(start->folder, other);
+    EXPECT_EQ(start->port, 78);
+}
+
+TEST(Config, names_a_server_by_address_or_key) {
+    Home home;
+    const std::string id = "@" + std::string(43, 'A') + "=.ed25519";
+    home.write(".ssb/config", R"({"port": 1234, "host": "127.0.0.1"})");
+    auto plain = home.settings({"whoami"});
+    ASSERT_TRUE(plain) << plain.error().what;
+    EXPECT_FALSE(plain->address_named) << "that is where our own server listens";
+    EXPECT_FALSE(plain->key);
+    for (std::vector<std::string> line : {std::vector<std::string>{"whoami", "--port", "1"},
+                                          {"whoami", "--host", "localhost"},
+                                          {"whoami", "--", "--port", "1"}}) {
+        auto named = home.settings(line);
+        ASSERT_TRUE(named) << named.error().what;
+        EXPECT_TRUE(named->address_named) << line[1];
+    }
+    home.around().environment = {"ssb_port=31201", "ssb_key=" + id};
+    auto by_environment = home.settings({"whoami"});
+    ASSERT_TRUE(by_environment) << by_environment.error().what;
+    EXPECT_TRUE(by_environment->address_named);
+    EXPECT_EQ(by_environment->key->text(), id);
+    EXPECT_EQ(by_environment->port, 31201);
+    home.around().environment = {};
+    home.write(".ssb/config", R"({"key": ")" + id + R"("})");
+    auto by_file = home.settings({"whoami"});
+    ASSERT_TRUE(by_file) << by_file.error().what;
+    EXPECT_EQ(by_file->key->text(), id);
+    EXPECT_EQ(home.complaint({"whoami", "--key", "B"}),
+              "the command line: key must be the id of a server, @….ed25519, not \"B\"");
 }
 
 TEST(Config, keeps_what_nobody_knows) {
