@@ -241,6 +241,15 @@ Result<void> settle_connections(Config& config) {
     return {};
 }
 
+/// Whether something was set at a path, null too.
+bool holds(const Tree& tree, std::string_view path) {
+    const Tree* at = &tree;
+    for (const std::string& name : base::split_path(path)) {
+        if (at != nullptr) at = at->find(name);
+    }
+    return at != nullptr;
+}
+
 Tree list_of_files(const Config& config, const std::vector<std::string>& names) {
     Tree::List read;
     for (const Config::Layer& each : config.layers) {
@@ -271,40 +280,20 @@ std::string absolute_path(const std::string& path, const Surroundings& surroundi
     return text;
 }
 
-const Tree& Config::given(std::string_view key) const {
-    static const Tree none;
-    const Tree* found = &none;
-    for (const Layer& layer : layers) {
-        const Tree& here = layer.tree.at(key);
-        if (!here.is_null()) found = &here;
-    }
-    return *found;
-}
-
 Error Config::wrong(std::string_view key, std::string_view expected) const {
-    std::string from = "configuration";
-    const Tree* value = &all.at(key);
-    for (const Layer& layer : layers) {
-        const Tree& here = layer.tree.at(key);
-        if (here.is_null()) continue;
-        from = layer.from;
-        value = &here;
-    }
-    std::string text = from + ": " + std::string(key) + " must be " + std::string(expected);
-    std::string shown = value->to_json();
-    if (shown.size() <= 100 && !key.starts_with("caps.")) text += ", not " + shown;
-    return error(Errc::invalid, text);
+    return wrong_in(key, key, merged.at(key), expected);
 }
 
-Result<std::optional<double>> Config::number(std::string_view key) const {
-    const Tree& value = all.at(key);
-    if (value.is_null()) return std::optional<double>();
-    if (value.is_number()) return std::optional(value.number());
-    const std::string& text = value.text();
-    char* end = nullptr;
-    double number = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0') return wrong(key, "a number");
-    return std::optional(number);
+Error Config::wrong_in(std::string_view key, std::string_view name, const Tree& value,
+                       std::string_view expected) const {
+    std::string text = "configuration";
+    for (const Layer& layer : layers) {
+        if (holds(layer.tree, key)) text = layer.from;
+    }
+    text += ": " + std::string(name) + " must be " + std::string(expected);
+    std::string shown = value.to_json();
+    if (shown.size() <= 100 && !key.starts_with("caps")) text += ", not " + shown;
+    return error(Errc::invalid, text);
 }
 
 Result<Config> read_config(const CommandLine& line, const Surroundings& surroundings) {
@@ -327,6 +316,7 @@ Result<Config> read_config(const CommandLine& line, const Surroundings& surround
     }
     config.all = defaults(config, surroundings);
     config.all.merge(given);
+    config.merged = config.all;
     if (!config.all["connections"].is_object()) return config.wrong("connections", "an object");
     config.incoming_given = config.all.at("connections.incoming").truthy();
     if (!config.incoming_given) {

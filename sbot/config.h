@@ -26,16 +26,16 @@ struct Config {
     /// Everything, with ssb-config's defaults, in its order: what the command `config` prints,
     /// without the keys. Keys that nobody knows are in it too.
     base::Tree all;
+    /// The same as it was said: before host, port, ws and the listeners were made to agree.
+    base::Tree merged;
     bool incoming_given = false;  ///< `connections.incoming` was set, not made up from the rest
 
-    /// What was set, by whoever came last, without defaults; a null tree if nothing was.
-    const base::Tree& given(std::string_view key) const;
     /// An error about the value of `key` (dots between names): who set it, what it is, what it
     /// must be.
     Error wrong(std::string_view key, std::string_view expected) const;
-    /// Nothing where it is not set or null. Numbers may be texts: INI files and the environment
-    /// have nothing else.
-    Result<std::optional<double>> number(std::string_view key) const;
+    /// The same about a part of it that has no path: `name` says which, `value` is what is there.
+    Error wrong_in(std::string_view key, std::string_view name, const base::Tree& value,
+                   std::string_view expected) const;
 
     /// What was merged, the strongest last.
     struct Layer {

@@ -85,16 +85,8 @@ Result<void> Gossip::open() {
     read_file("conn.json", &net::PeerTable::read_conn);
     saved_version_ = table_.version();
     if (settings.all["offline"].truthy()) return {};
-    const Tree& seeds = settings.all["seeds"];
-    Tree::List given = seeds.is_list() ? seeds.items() : Tree::List{seeds};
-    for (const Tree& seed : given) {
-        if (!seed.truthy()) continue;
-        auto key = net::key_of_address(seed.text());
-        auto id = key ? FeedId::parse(*key) : std::nullopt;
-        if (!id || !net::is_address(seed.text())) {
-            return error(Errc::invalid, "seeds: not an address: " + seed.to_json());
-        }
-        if (KnownPeer* peer = add(seed.text(), *id, "seed")) peer->data.set("source", "seed");
+    for (const Seed& seed : settings.seeds) {
+        if (KnownPeer* peer = add(seed.address, seed.key, "seed")) peer->data.set("source", "seed");
     }
     return {};
 }

@@ -91,6 +91,7 @@ io::Async<void> serve(io::Loop& loop, app::Node& node) {
 
 int start(const app::Settings& settings) {
     base::Logger log(settings.log_level);
+    for (const std::string& doubt : settings.doubts) log.warning("config", doubt);
     io::Loop loop;
     auto node = app::Node::start(loop, settings, log);
     if (!node) return complain(app::with_advice(node.error()));

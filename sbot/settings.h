@@ -11,6 +11,7 @@
 #include "message/ids.h"
 #include "message/keys.h"
 #include "sbot/config.h"
+#include "sbot/setting_rules.h"
 #include "secret-handshake/keys.h"
 
 /// The configuration as the server uses it.
@@ -22,6 +23,12 @@ struct ListenAt {
     std::uint16_t port = 0;
     std::set<std::string> scopes;       ///< device, local, public
     std::vector<std::string> external;  ///< hosts to announce instead, in scope public
+};
+
+/// A server to begin with.
+struct Seed {
+    std::string address;
+    FeedId key;
 };
 
 struct Settings {
@@ -45,13 +52,15 @@ struct Settings {
     std::size_t index_lag_records_max = limits::index_lag_records_max_default;
     base::LogLevel log_level = base::LogLevel::notice;
     std::string bad_log_level;  ///< what stood there, if it is none
-    base::Tree all;             ///< Config::all: everything that was set, also what we do not know
+    std::vector<Seed> seeds;
+    std::vector<std::string> doubts;  ///< to be said at the start
+    base::Tree all;  ///< Config::all: everything that was set, also what we do not know
 };
 
 /// What the configuration means. Errors name the key and who set it, and what was expected.
-Result<Settings> read_settings(Config config, const Surroundings& surroundings);
+Result<Settings> read_settings(Config config, const Surroundings& surroundings, Use use);
 
-/// Reads and merges everything.
+/// Reads and merges everything, and checks what the command of the line uses.
 Result<Settings> load_settings(const CommandLine& line, const Surroundings& surroundings);
 
 }  // namespace sbot::app

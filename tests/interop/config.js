@@ -21,7 +21,7 @@ const keys = ['host', 'port', 'timeout', 'pub', 'local', 'party', 'logging.level
 const values = {
     host: ['localhost', '127.0.0.1', '::1'], port: [8008, 9999, 1], 'ws.port': [8989, 7777],
     'logging.level': ['info', 'error', 'notice'], 'caps.sign': [null],
-    seeds: [[], ['net:example.org:8008~shs:AAAA']],
+    seeds: [[], [`net:example.org:8008~shs:${feed.slice(1, 45)}`]],
     master: [[], [feed], [feed, feed.replace('A', 'B')]]
 };
 const any = [0, 1, -3, 2.5, true, false, 'word', 'two words', '', '007', '1e3', 'null', [1, 2],

@@ -53,9 +53,9 @@ class Home {
         return read_config(*line, around_);
     }
     Result<Settings> settings(std::vector<std::string> arguments) {
-        auto read = config(std::move(arguments));
-        if (!read) return std::move(read).error();
-        return read_settings(std::move(*read), around_);
+        auto line = CommandLine::parse(arguments);
+        if (!line) return std::move(line).error();
+        return load_settings(*line, around_);
     }
     std::string complaint(std::vector<std::string> arguments) {
         auto read = settings(std::move(arguments));
@@ -121,15 +121,14 @@ TEST(Config, bounds_are_taken_where_they_make_sense) {
     EXPECT_EQ(plain->inactivity_ms, limits::inactivity_ms_default);
     EXPECT_EQ(plain->hops_max, 2) << "what ssb-config sets";
     EXPECT_EQ(plain->index_lag_records_max, limits::index_lag_records_max_default);
-    home.write(".ssb/config", R"({"timers": {"inactivity": 0}, "blobs": {"max": "x"},
-        "friends": {"hops": 0}, "flume": {"walBytesMax": -1, "indexLagMax": 1e9}})");
-    auto odd = home.settings({"start"});
-    ASSERT_TRUE(odd) << odd.error().what;
-    EXPECT_EQ(odd->inactivity_ms, limits::inactivity_ms_default);
-    EXPECT_EQ(odd->hops_max, 3);
-    EXPECT_EQ(odd->blob_bytes_max, limits::blob_bytes_max_default);
-    EXPECT_EQ(odd->index_wal_bytes_max, limits::core_wal_bytes_max_default);
-    EXPECT_EQ(odd->index_lag_records_max, limits::index_lag_records_max_default);
+    home.write(".ssb/config", R"({"timers": {"inactivity": 0, "handshake": 0},
+        "blobs": {"max": 0}, "friends": {"hops": 0}})");
+    auto zero = home.settings({"start"});
+    ASSERT_TRUE(zero) << zero.error().what;
+    EXPECT_EQ(zero->inactivity_ms, limits::inactivity_ms_default);
+    EXPECT_EQ(zero->handshake_ms, limits::handshake_ms_default);
+    EXPECT_EQ(zero->hops_max, 3);
+    EXPECT_EQ(zero->blob_bytes_max, limits::blob_bytes_max_default);
     home.write(".ssb/config", R"({"timers": {"inactivity": -1}, "blobs": {"max": 2000},
         "friends": {"hops": 0}, "replicate": {"hops": 5},
         "flume": {"walBytesMax": 10000, "indexLagMax": "77"}})");
@@ -240,33 +239,143 @@ TEST(Config, listens_on_every_address_where_no_host_is_named) {
 }
 
 TEST(Config, says_which_file_which_key_and_what_was_expected) {
+    struct Wrong {
+        const char* file;
+        const char* complaint;
+    };
+    const Wrong all[] = {
+        {R"({"port": "no"})", R"(port must be a port, 1 to 65535, not "no")"},
+        {R"({"host": 5})", "host must be a name or an address, not 5"},
+        {R"({"key": "@B"})", R"(key must be the id of a server, @….ed25519, not "@B")"},
+        {R"({"caps": "BASE64"})", "caps must be an object that holds shs, the base64 of 32 bytes"},
+        {R"({"caps": 5})", "caps must be an object that holds shs, the base64 of 32 bytes"},
+        {R"({"caps": null})", "caps must be an object that holds shs, the base64 of 32 bytes"},
+        {R"({"caps": {"shs": null}})", "caps.shs must be the base64 of 32 bytes"},
+        {R"({"caps": {"shs": 5}})", "caps.shs must be the base64 of 32 bytes"},
+        {R"({"caps": {"shs": "c2hvcnQ="}})", "caps.shs must be the base64 of 32 bytes"},
+        {R"({"caps": {"sign": "c2hvcnQ="}})", "caps.sign must be the base64 of 32 bytes, or null"},
+        {R"({"caps": {"sign": 5}})", "caps.sign must be the base64 of 32 bytes, or null"},
+        {R"({"master": ["@me"]})", R"(master must be a feed id, or a list of them, not ["@me"])"},
+        {R"({"master": {"a": 1}})", R"(master must be a feed id, or a list of them, not {"a":1})"},
+        {R"({"seeds": ["nope"]})",
+         R"(seeds must be an address, net:HOST:PORT~shs:KEY, or a list of them, not ["nope"])"},
+        {R"({"friends": 5})", "friends must be an object, not 5"},
+        {R"({"friends": {"hops": -1}})", "friends.hops must be a number, 0 or more, not -1"},
+        {R"({"timers": "x"})", R"(timers must be an object, not "x")"},
+        {R"({"timers": {"handshake": "soon"}})",
+         R"(timers.handshake must be a number of milliseconds, 0 to 1000000000, not "soon")"},
+        {R"({"timers": {"handshake": -5}})",
+         "timers.handshake must be a number of milliseconds, 0 to 1000000000, not -5"},
+        {R"({"ws": 5})", "ws must be an object, not 5"},
+        {R"({"ws": {"port": "abc"}})", R"(ws.port must be a port, 1 to 65535, not "abc")"},
+        {R"({"gossip": 5})", "gossip must be an object, not 5"},
+        {R"({"gossip": {"local": "maybe"}})", R"(gossip.local must be true or false, not "maybe")"},
+        {R"({"blobs": {"max": "x"}})",
+         R"(blobs.max must be a number of bytes, 0 (as usual) to 1073741824, not "x")"},
+        {R"({"blobs": {"max": -5}})",
+         "blobs.max must be a number of bytes, 0 (as usual) to 1073741824, not -5"},
+        {R"({"flume": {"indexLagMax": "x"}})",
+         R"(flume.indexLagMax must be a number of messages, 1 to 100000, not "x")"},
+        {R"({"recover": "x"})", R"(recover must be true or false, not "x")"},
+        {R"({"connections": {"outgoing": 5}})", "connections.outgoing must be an object, not 5"},
+        {R"({"logging": "x"})", R"(logging must be an object, not "x")"},
+        {R"({"connections": {"incoming": {"net": {"port": 1}}}})",
+         R"(connections.incoming.net must be a list, not {"port":1})"},
+        {R"({"connections": {"incoming": {"net":
+            [{"scope": "public", "transform": "shs"}, {"scope": ["device", "devise"]}]}}})",
+         "connections.incoming.net[1].scope must be device, local, private or public, or a list of "
+         "them, not [\"device\",\"devise\"]"},
+        {R"({"connections": {"incoming": {"net": [{"scope": "device", "port": 99999}]}}})",
+         "connections.incoming.net[0].port must be a port, 1 to 65535, not 99999"},
+        {R"({"connections": {"incoming": {"unix": [{"scope": "all"}]}}})",
+         "connections.incoming.unix[0].scope must be device, local, private or public, or a list "
+         "of them, not \"all\""},
+    };
     Home home;
+    for (const Wrong& each : all) {
+        home.write(".ssbrc", each.file);
+        EXPECT_EQ(home.complaint({"start"}), std::string("$HOME/.ssbrc: ") + each.complaint);
+    }
     home.write(".ssbrc", R"({"port": "no"})");
-    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: port must be a port, 1 to 65535, not \"no\"");
     EXPECT_EQ(home.complaint({"--port", "70000"}),
               "the command line: port must be a port, 1 to 65535, not 70000");
     home.around().environment = {"ssb_port=0"};
     EXPECT_EQ(home.complaint({}), "the environment: port must be a port, 1 to 65535, not \"0\"");
     home.around().environment = {};
-    home.write(".ssbrc", R"({"timers": {"handshake": "soon"}})");
-    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: timers.handshake must be a number, not \"soon\"");
-    home.write(".ssbrc", R"({"caps": {"shs": "c2hvcnQ="}})");
-    EXPECT_EQ(home.complaint({}), "$HOME/.ssbrc: caps.shs must be the base64 of 32 bytes");
-    home.write(".ssbrc", R"({"caps": {"sign": "c2hvcnQ="}})");
-    EXPECT_EQ(home.complaint({}),
-              "$HOME/.ssbrc: caps.sign must be the base64 of 32 bytes, or null");
-    home.write(".ssbrc", R"({"master": ["@me"]})");
-    EXPECT_EQ(home.complaint({}),
-              "$HOME/.ssbrc: master must be a feed id, or a list of them, not [\"@me\"]");
-    home.write(".ssbrc", R"({"connections": {"incoming": {"net": {"port": 1}}}})");
-    EXPECT_EQ(home.complaint({}),
-              "$HOME/.ssbrc: connections.incoming.net must be a list, not {\"port\":1}");
     home.write(".ssbrc", "{\"port\": 1,\n}");
     EXPECT_EQ(home.complaint({}).find("the configuration file $HOME/.ssbrc: line 2: "), 0u)
         << home.complaint({});
     home.write(".ssbrc", "port = 1\n = 2\n");
     EXPECT_EQ(home.complaint({}),
               "the configuration file $HOME/.ssbrc: line 2: value without a key");
+}
+
+TEST(Config, takes_what_is_found_in_the_wild) {
+    Home home;
+    const std::string id = "@" + std::string(43, 'A') + "=.ed25519";
+    home.write(".ssb/config", R"({"ws": false, "gossip": {"connections": 3, "local": false},
+        "friends": {"dunbar": 150, "hops": "2"}, "timers": {"inactivity": -1, "keepalive": 3},
+        "replicate": {"legacy": false}, "blobs": {"sympathy": 3, "max": 10000000},
+        "caps": {"sign": null}, "master": ")" +
+                                  id + R"(", "seeds": null, "logging": {"level": "info"},
+        "connections": {"incoming": {
+            "net": [{"scope": ["public", "private"], "port": "8008", "transform": "shs",
+                     "external": ["a.example.org"]}, {"scope": "device", "transform": "noauth"}],
+            "unix": [{"scope": ["device", "local", "public"], "transform": "noauth"}]},
+            "outgoing": {"net": [{"transform": "shs"}], "onion": [{"transform": "shs"}]}},
+        "plugins": {"ssb-backlinks": true}, "autoinvite": "x"})");
+    auto settings = home.settings({"start"});
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->hops_max, 2);
+    EXPECT_EQ(settings->masters, std::set<std::string>{id});
+    ASSERT_EQ(settings->net.size(), 1u);
+    EXPECT_EQ(settings->net[0].port, 8008);
+    EXPECT_TRUE(settings->unix_socket);
+    ASSERT_EQ(settings->doubts.size(), 1u);
+    EXPECT_EQ(settings->doubts[0],
+              "nothing listens for connections.incoming.net[1]: its transform must be \"shs\", and "
+              "there is \"noauth\"");
+}
+
+TEST(Config, doubts_listeners_that_do_not_listen) {
+    Home home;
+    EXPECT_TRUE(home.settings({"start"})->doubts.empty());
+    home.write(".ssb/config", R"({"connections": {"incoming": {"net": [{"scope": "public"}]}}})");
+    auto plain = home.settings({"start"})->doubts;
+    ASSERT_EQ(plain.size(), 2u);
+    EXPECT_NE(plain[0].find("connections.incoming.net[0]"), std::string::npos) << plain[0];
+    EXPECT_NE(plain[0].find("no transform"), std::string::npos) << plain[0];
+    EXPECT_NE(plain[1].find("nobody can connect"), std::string::npos) << plain[1];
+    home.write(".ssb/config",
+               R"({"connections": {"incoming": {"ws": [{"scope": "public", "transform": "shs"}],
+                   "unix": [{"scope": "device", "transform": "noauth"}]}}})");
+    auto web = home.settings({"start"})->doubts;
+    ASSERT_EQ(web.size(), 1u);
+    EXPECT_EQ(web[0],
+              "connections.incoming.ws is left alone: this server listens on net and unix "
+              "only");
+}
+
+TEST(Config, asks_of_a_method_call_only_what_leads_to_the_server) {
+    Home home;
+    home.write(".ssb/config", R"({"friends": 5, "seeds": ["nope"], "timers": {"handshake": -5}})");
+    EXPECT_EQ(home.complaint({"whoami"}), "");
+    EXPECT_EQ(home.complaint({"publish", "--type", "x", "--gossip", "y", "--ws", "3"}), "");
+    home.write(".ssb/config", R"({"caps": "BASE64"})");
+    EXPECT_NE(home.complaint({"whoami"}), "");
+}
+
+TEST(Config, takes_switches_that_are_texts_at_their_word) {
+    Home home;
+    home.around().environment = {"ssb_offline=false", "ssb_recover=0", "ssb_allowPrivate=1",
+                                 "ssb_gossip__pub=false"};
+    auto settings = home.settings({"start", "--lan.legacy", "false"});
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_TRUE(settings->all["offline"].is_false());
+    EXPECT_TRUE(settings->all["recover"].is_false());
+    EXPECT_TRUE(settings->all["allowPrivate"].is_true());
+    EXPECT_TRUE(settings->all.at("gossip.pub").is_false());
+    EXPECT_TRUE(settings->all.at("lan.legacy").is_false());
 }
 
 TEST(Config, leaves_a_bad_log_level_to_a_warning) {

@@ -22,6 +22,7 @@ class SettingsTest : public testing::Test {
         around.environment = {"ssb_appname=sbottest"};
     }
     Result<Settings> load(std::vector<std::string> words = {}) {
+        words.insert(words.begin(), "start");
         auto line = CommandLine::parse(words);
         EXPECT_TRUE(line);
         return load_settings(*line, around);
@@ -88,7 +89,7 @@ TEST_F(SettingsTest, wrong_values_are_refused_with_their_name) {
         {R"({"port":[1]})", "port must be a port, 1 to 65535, not [1]"},
         {R"({"caps":{"shs":"short"}})", "caps.shs must be the base64 of 32 bytes"},
         {R"({"caps":{"sign":"x"}})", "caps.sign must be the base64 of 32 bytes, or null"},
-        {R"({"timers":{"handshake":"soon"}})", "timers.handshake must be a number, not \"soon\""},
+        {R"({"timers":{"handshake":"soon"}})", "timers.handshake must be a number of milliseconds, 0 to 1000000000, not \"soon\""},
     };
     for (auto [text, words] : cases) {
         folder.put("home/.sbottest/config", text);
