@@ -65,24 +65,27 @@ Gossip::~Gossip() = default;
 
 // ---- beginning and end
 
-void Gossip::read_file(const std::string& name,
-                       Result<void> (net::PeerTable::*read)(std::string_view)) {
+/// Only what was read and is no table is put aside. A file that cannot be read now may well be
+/// whole, and would be overwritten: nothing starts beside it.
+Result<void> Gossip::read_file(const std::string& name,
+                               Result<void> (net::PeerTable::*read)(std::string_view)) {
     std::string path = options_.settings.folder + "/" + name;
     auto text = base::read_file(files_, path, limits::peer_files_bytes_max);
-    if (!text && text.error().code == Errc::not_found) return;
-    auto done = text ? (table_.*read)(base::text_of(*text)) : Result<void>(text.error());
-    if (done) return;
-    log_.warning("peers", name + " cannot be read and is put aside as " + name +
+    if (!text && text.error().code == Errc::not_found) return {};
+    if (!text) return std::move(text).error().in("the table of peers cannot be read");
+    auto done = (table_.*read)(base::text_of(*text));
+    if (done) return {};
+    log_.warning("peers", name + " cannot be understood and is put aside as " + name +
                               ".damaged: " + done.error().what);
-    auto aside = files_.rename(path, path + ".damaged");
-    (void)aside;  // it will be overwritten then
+    return files_.rename(path, path + ".damaged");
 }
 
 Result<void> Gossip::open() {
     const Settings& settings = options_.settings;
     conn_file_ = files_.info(settings.folder + "/conn.json").has_value();
-    read_file("gossip.json", &net::PeerTable::read_gossip);
-    read_file("conn.json", &net::PeerTable::read_conn);
+    auto read = read_file("gossip.json", &net::PeerTable::read_gossip);
+    if (read) read = read_file("conn.json", &net::PeerTable::read_conn);
+    if (!read) return read;
     saved_version_ = table_.version();
     if (settings.all["offline"].truthy()) return {};
     for (const Seed& seed : settings.seeds) {

@@ -39,7 +39,8 @@ class Gossip final : public Watcher {
            Options options);
     ~Gossip() override;
 
-    /// Reads the table's files and the configured seeds. Nothing is dialled before `start`.
+    /// Reads the table's files and the configured seeds. Nothing is dialled before `start`. Errors:
+    /// as the file has them, if one is there and cannot be read.
     Result<void> open();
     /// Dials by itself from now on, and learns of servers from messages of type `pub`.
     void start(Reading& reading);
@@ -101,7 +102,8 @@ class Gossip final : public Watcher {
     replication::Candidate candidate_of(const net::KnownPeer& peer, double now) const;
     bool may_dial(const net::KnownPeer& peer, bool online) const;
     void tell(std::string_view type, const net::KnownPeer& peer, std::string_view source = {});
-    void read_file(const std::string& name, Result<void> (net::PeerTable::*read)(std::string_view));
+    Result<void> read_file(const std::string& name,
+                           Result<void> (net::PeerTable::*read)(std::string_view));
     std::size_t lan_peers() const;
     void dial(net::KnownPeer& peer);
     void decide();

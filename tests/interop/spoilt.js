@@ -238,6 +238,17 @@ async function rights(good) {
     await spoilt(good, 'the folder may not be written', chmod('.', 0o500), options);
     await spoilt(good, 'the log may not be read', chmod('flume/log.offset', 0), options);
     await spoilt(good, 'the secret may not be read', chmod('secret', 0), options);
+    for (const name of ['gossip.json', 'conn.json']) {
+        await test(`${name} may not be read: left where it is, nothing starts`, async () => {
+            const folder = copy_of(good, user);
+            const file = path.join(folder, name);
+            fs.writeFileSync(file, '[]', { mode: 0 });
+            if (root) fs.chownSync(file, nobody, nobody);
+            await refused(await start(good, folder, { user }),
+                          new RegExp(`table of peers.*${name}: Permission denied; start as`));
+            assert(fs.existsSync(file) && !fs.existsSync(`${file}.damaged`));
+        });
+    }
     if (!root) return;
     await spoilt(good, 'the secret belongs to somebody else', (folder) =>
         fs.chownSync(path.join(folder, 'secret'), 0, 0), options);
