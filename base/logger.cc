@@ -16,31 +16,34 @@ constexpr std::size_t line_bytes_max = 1000;
 constexpr std::uint64_t lines_max = 60;
 constexpr std::uint64_t lines_ms = 60000;
 
-spdlog::level::level_enum spdlog_level(LogLevel level) {
+std::string_view name_of(LogLevel level) {
     switch (level) {
-        case LogLevel::error: return spdlog::level::err;
-        case LogLevel::warning: return spdlog::level::warn;
-        case LogLevel::notice:
-        case LogLevel::info: return spdlog::level::info;
+        case LogLevel::error: return "error";
+        case LogLevel::warning: return "warning";
+        case LogLevel::notice: return "notice";
+        case LogLevel::info: return "info";
     }
-    return spdlog::level::err;
+    return {};
 }
 
 }  // namespace
 
 struct Logger::Sink {
     Sink() : logger("sbot", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-        logger.set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+        logger.set_pattern("%Y-%m-%d %H:%M:%S.%e %v");
         logger.flush_on(spdlog::level::info);
+    }
+    /// spdlog has no level "notice", so ours are part of the text.
+    void write(LogLevel level, std::string_view category, std::string_view text) {
+        logger.info("{} {}: {}", name_of(level), category, text);
     }
     spdlog::logger logger;
 };
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
-    if (name == "error") return LogLevel::error;
-    if (name == "warning") return LogLevel::warning;
-    if (name == "notice") return LogLevel::notice;
-    if (name == "info") return LogLevel::info;
+    for (auto level : {LogLevel::error, LogLevel::warning, LogLevel::notice, LogLevel::info}) {
+        if (name == name_of(level)) return level;
+    }
     return std::nullopt;
 }
 
@@ -76,13 +79,13 @@ void Logger::write(LogLevel level, std::string_view category, std::string_view t
     auto left_out = admit(category);
     if (!left_out) return;
     if (*left_out > 0) {
-        sink_->logger.log(spdlog_level(level), "{}: {} lines were left out", category, *left_out);
+        sink_->write(level, category, std::to_string(*left_out) + " lines were left out");
     }
     std::string line(text.substr(0, line_bytes_max));
     // A terminal must not obey what a peer sent.
     std::replace_if(
         line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-    sink_->logger.log(spdlog_level(level), "{}: {}", category, line);
+    sink_->write(level, category, line);
 }
 
 }  // namespace sbot::base

@@ -43,6 +43,20 @@ TEST_F(Logging, writes_up_to_its_level) {
     EXPECT_NE(text.find("a: two"), text.npos);
 }
 
+TEST_F(Logging, labels_a_line_with_its_level) {
+    std::string text = written([&] {
+        Logger log(LogLevel::info, clock);
+        log.error("a", "one");
+        log.warning("a", "two");
+        log.notice("a", "three");
+        log.info("a", "four");
+    });
+    for (const char* line :
+         {" error a: one", " warning a: two", " notice a: three", " info a: four"}) {
+        EXPECT_NE(text.find(line), text.npos) << line << " in\n" << text;
+    }
+}
+
 TEST_F(Logging, leaves_out_what_would_flood_and_says_how_much) {
     std::string text = written([&] {
         Logger log(LogLevel::info, clock);
