@@ -331,9 +331,11 @@ async function no_server(server) {
     await test('in a folder no server ever ran in: says so, status 1', async () => {
         const folder = temporary_folder('empty');
         const { status, out, err } = await launch(
-            server.program, ['whoami', '--', '--path', folder, '--port', String(server.port)],
-            folder).done;
+            server.program, ['whoami', '--', '--path', folder], folder).done;
         assert.strictEqual(status, 1, out + err);
+        // As the reference: it looks for the manifest first, and says no more.
+        assert.strictEqual(err, 'Error: no manifest file- should be generated first time server ' +
+            'is run\n');
     });
 }
 
