@@ -14,7 +14,7 @@
 namespace sbot::base {
 namespace {
 
-Error failed(const char* what, const std::string& path, int error_number) {
+Error failed(std::string_view what, const std::string& path, int error_number) {
     Error wrong = errno_error(std::string(what) + " " + path, error_number);
     if (error_number == ENOENT) wrong.code = Errc::not_found;
     if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
@@ -101,7 +101,9 @@ Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenFile
 }
 
 Result<void> PosixFiles::rename(const std::string& from, const std::string& to) {
-    if (::rename(from.c_str(), to.c_str()) < 0) return failed("rename", from, errno);
+    if (::rename(from.c_str(), to.c_str()) < 0) {
+        return failed("rename " + from + " to", to, errno);
+    }
     return {};
 }
 

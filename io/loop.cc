@@ -31,6 +31,7 @@ Loop::Loop() : uv_(std::make_unique<Uv>()) {
     current_loop = this;
     // A write to a closed socket must give an error, not end the process.
     std::signal(SIGPIPE, SIG_IGN);
+    // Fails without memory or files only; programs see to it that there are some left.
     int failed = uv_loop_init(&uv_->loop);
     SBOT_ASSERT(failed == 0);
     failed = uv_async_init(&uv_->loop, &uv_->doorbell, [](uv_async_t* doorbell) {

@@ -72,7 +72,10 @@ Result<void> read_files(Config& config, const std::vector<std::string>& names) {
             continue;
         }
         auto text = base::read_file(files, name, config_bytes_max);
-        if (!text) return std::move(text).error().in("the configuration cannot be read");
+        if (!text) {
+            Error why = std::move(text).error().in("the configuration cannot be read");
+            return error(why.code, why.what + "; make it readable for this user, or move it away");
+        }
         if (text->empty()) continue;
         auto tree = parse_config_text(base::text_of(*text));
         if (!tree) return std::move(tree).error().in("the configuration file " + name);

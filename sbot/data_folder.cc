@@ -58,10 +58,11 @@ Result<void> make_private(const std::string& path, base::Logger& log) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) return base::errno_error("stat " + path, errno);
     if ((info.st_mode & 077) == 0) return {};
-    log.warning("secret", path + " could be read by others; it is private now");
     if (chmod(path.c_str(), info.st_mode & 0700) != 0) {
-        return base::errno_error("chmod " + path, errno);
+        int why = errno;
+        return base::errno_error(path + " can be read by others, and that cannot be changed", why);
     }
+    log.warning("secret", path + " could be read by others; it is private now");
     return {};
 }
 
@@ -146,19 +147,45 @@ Result<void> check_socket_place(const std::string& path) {
     return error(Errc::denied, path + " is no socket, but we listen there: move it away");
 }
 
-Error with_advice(Error why) {
+Result<void> check_room_for_files(std::size_t count) {
+    std::vector<int> files;
+    int why = 0;
+    while (files.size() < count && why == 0) {
+        int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (file < 0) {
+            why = errno;
+        } else {
+            files.push_back(file);
+        }
+    }
+    for (int file : files) close(file);
+    if (why == 0) return {};
+    return base::errno_error("there is room for " + std::to_string(files.size()) +
+                                 " more open files, and " + std::to_string(count) + " are needed",
+                             why);
+}
+
+Error with_advice(Error why, const std::string& folder) {
     struct Advice {
         const char* text;  // how the error ends
-        const char* advice;
+        std::string advice;
     };
+    const std::string writable =
+        folder +
+        "/flume and the files in it must be writable: start as the user whom they belong "
+        "to, or give them to this one (chown -R)";
     const Advice all[] = {
         {strerrordesc_np(ENOSPC), "make room on the disk, then start again"},
         {strerrordesc_np(EDQUOT), "make room on the disk, then start again"},
         {strerrordesc_np(EFBIG), "raise the limit for the size of files (ulimit -f)"},
         {strerrordesc_np(EMFILE), "raise the limit for open files (ulimit -n)"},
         {strerrordesc_np(ENFILE), "raise the system's limit for open files (fs.file-max)"},
-        {"unable to open database file",
-         "look whether the folder may be written, and raise the limit for open files (ulimit -n)"},
+        {"unable to open database file", writable},
+        {"attempt to write a readonly database", writable},
+        {"no whole record in it",
+         "put a backup in its place; without one, move it away and start with --recover, which "
+         "gets "
+         "your messages from peers again. Keep the secret"},
         {"database or disk is full", "make room on the disk, then start again"},
         {"disk I/O error", "make room on the disk, or see whether it is damaged, then start again"},
         {strerrordesc_np(EROFS), "make the disk writable, then start again"},

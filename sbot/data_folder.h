@@ -47,9 +47,14 @@ Result<message::KeyPair> load_or_make_secret(const std::string& folder, base::Ra
 /// Only a socket may stand where ours is to be: anything else is not ours to remove.
 Result<void> check_socket_place(const std::string& path);
 
+/// Whether so many more files can be opened: with less, not even libuv gets what it needs, and it
+/// does not forgive that.
+Result<void> check_room_for_files(std::size_t count);
+
 /// What a person can do about a start that failed because of the disk or the network, put behind
-/// the error's text; nothing where we have no advice.
-Error with_advice(Error why);
+/// the error's text; nothing where we have no advice. SQLite does not say where it was: in
+/// `folder`.
+Error with_advice(Error why, const std::string& folder);
 
 /// `mkdir -p`, private to the owner where folders are made.
 Result<void> make_folders(const std::string& folder);

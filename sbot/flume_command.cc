@@ -134,7 +134,7 @@ int repair(const Settings& settings) {
     base::PosixFiles files;
     if (auto there = files.info(log_path(settings)); !there) return complain(there.error());
     auto done = flume::repair(files, log_path(settings));
-    if (!done) return complain(with_advice(done.error()));
+    if (!done) return complain(with_advice(done.error(), settings.folder));
     if (!done->anything()) {
         std::printf("nothing to repair\n");
         return good;
@@ -203,7 +203,7 @@ int rebuild(const Settings& settings, const Arguments& command) {
     auto keys = load_secret(settings.folder, log);
     if (!keys) return complain(keys.error());
     auto count = rebuild_core(settings, *keys);
-    if (!count) return complain(with_advice(count.error()));
+    if (!count) return complain(with_advice(count.error(), settings.folder));
     std::printf("core: %" PRId64 " messages\n", *count);
     return good;
 }

@@ -26,6 +26,9 @@ namespace {
 using namespace sbot;
 
 constexpr const char* program_version = "0.1.0";
+// Opened at once: a call takes about ten, a server without a connection about thirty-five.
+constexpr std::size_t files_of_a_call = 16;
+constexpr std::size_t files_of_a_server = 64;
 
 int complain(const Error& why) {
     std::fprintf(stderr, "sbot: %s\n", why.what.c_str());
@@ -94,10 +97,10 @@ int start(const app::Settings& settings) {
     for (const std::string& doubt : settings.doubts) log.warning("config", doubt);
     io::Loop loop;
     auto node = app::Node::start(loop, settings, log);
-    if (!node) return complain(app::with_advice(node.error()));
+    if (!node) return complain(app::with_advice(node.error(), settings.folder));
     print_welcome(**node);
     auto served = loop.run(serve(loop, **node));
-    if (!served) return complain(app::with_advice(served.error()));
+    if (!served) return complain(app::with_advice(served.error(), settings.folder));
     return 0;
 }
 
@@ -141,10 +144,13 @@ int main(int argc, char** argv) {
     if (command == "start") {
         ignore_file_size_signal();
         raise_file_limit();
-        return start(*settings);
+        auto room = app::check_room_for_files(files_of_a_server);
+        return room ? start(*settings) : complain(app::with_advice(room.error(), settings->folder));
     }
     if (command == "flume") return app::run_flume_command(*settings, line->command);
     if (command == "config") return app::print_config(*settings);
+    auto room = app::check_room_for_files(files_of_a_call);
+    if (!room) return complain(app::with_advice(room.error(), settings->folder));
     io::Loop loop;
     return app::run_command(loop, *settings, *line);
 }

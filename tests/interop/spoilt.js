@@ -2,7 +2,7 @@
 // Twenty ways to spoil a data folder. Each start must come to a running server, or to one line
 // that says what to do; never a crash, a new identity or a lost message.
 const assert = require('assert');
-const { execFileSync, spawn } = require('child_process');
+const { execFileSync, spawn, spawnSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
@@ -145,7 +145,8 @@ async function the_log(good) {
     await spoilt(good, 'the log is empty', empty('flume/log.offset'),
                  { words: /put the log back/ });
     await spoilt(good, 'the log is garbage', garbage('flume/log.offset'),
-                 { words: /log\.offset/, untouched: false });
+                 { words: /log\.offset.*put a backup in its place.*Keep the secret/,
+                   untouched: false });
     await spoilt(good, 'half a record at the end of the log', (folder) => {
         const data = fs.readFileSync(log_of(folder));
         fs.appendFileSync(log_of(folder), data.subarray(0, 200));
@@ -180,7 +181,7 @@ async function the_rest(good) {
         await spoilt(good, `manifest.json is ${sentence}`, how('manifest.json'), {});
     }
     await spoilt(good, 'manifest.json is a folder', a_folder('manifest.json'),
-                 { words: /manifest\.json.*move/ });
+                 { words: /manifest\.json: Is a directory;.*move/ });
     await spoilt(good, 'a file stands where the socket is to be', garbage('socket'),
                  { words: /socket is no socket.*move it away/ });
     await spoilt(good, 'gossip.json and conn.json are garbage: left alone', (folder) => {
@@ -238,6 +239,14 @@ async function rights(good) {
     await spoilt(good, 'the folder may not be written', chmod('.', 0o500), options);
     await spoilt(good, 'the log may not be read', chmod('flume/log.offset', 0), options);
     await spoilt(good, 'the secret may not be read', chmod('secret', 0), options);
+    await spoilt(good, 'the configuration may not be read', chmod('config', 0),
+                 { ...options, words: /configuration cannot be read.*config: Perm.*; make it read/ });
+    await spoilt(good, 'the index may not be written', (folder) => {
+        for (const name of fs.readdirSync(path.join(folder, 'flume'))) {
+            if (/sqlite/.test(name)) chmod(`flume/${name}`, 0o400)(folder);
+        }
+        chmod('flume', 0o500)(folder);
+    }, { ...options, words: /flume\b.*(must be writable|Permission denied); ?.*start as the user/ });
     for (const name of ['gossip.json', 'conn.json']) {
         await test(`${name} may not be read: left where it is, nothing starts`, async () => {
             const folder = copy_of(good, user);
@@ -252,6 +261,15 @@ async function rights(good) {
     if (!root) return;
     await spoilt(good, 'the secret belongs to somebody else', (folder) =>
         fs.chownSync(path.join(folder, 'secret'), 0, 0), options);
+    await test('a secret of somebody else that all may read: not called private', async () => {
+        const folder = copy_of(good, user);
+        const file = path.join(folder, 'secret');
+        fs.chownSync(file, 0, 0);
+        fs.chmodSync(file, 0o444);
+        const server = await start(good, folder, { user });
+        await refused(server, /secret can be read by others, and that cannot be changed/);
+        assert.doesNotMatch(server.err, /private now/);
+    });
     await spoilt(good, 'the log belongs to somebody else', (folder) =>
         fs.chownSync(log_of(folder), 0, 0), options);
     await spoilt(good, 'all belongs to the one who starts', () => {}, { user });
@@ -297,6 +315,23 @@ async function shows_the_first(good, done) {
     const seen = await messages(good);
     assert(seen.length >= texts.length);
     assert.deepStrictEqual(seen, [...texts, ...done].slice(0, seen.length));
+}
+
+async function few_files(good) {
+    for (const most of [8, 24]) {
+        await test(`no more than ${most} files: says which limit is to be raised`, async () => {
+            const command = ['bash', '-c', `ulimit -n ${most} && exec "$@"`, 'bash', programs.sbot];
+            const folder = copy_of(good);
+            fs.writeFileSync(path.join(folder, 'gossip.json'), '[]');
+            await refused(await start(good, folder, { command }), /64 are needed.*ulimit -n/);
+            assert(fs.existsSync(path.join(folder, 'gossip.json')));
+            if (most > 8) return;
+            const asked = spawnSync(command[0], [...command.slice(1), 'whoami', '--path', folder],
+                                    { encoding: 'utf8' });
+            assert.strictEqual(asked.status, 1, asked.stderr);
+            assert.match(asked.stderr, /^sbot: .*16 are needed.*ulimit -n\)\n$/);
+        });
+    }
 }
 
 async function the_disk(good) {
@@ -353,7 +388,8 @@ run(async () => {
     for (const text of texts) await call(rpc, 'publish', { type: 'post', text });
     await close(rpc);
     await good.stop();
-    for (const part of [the_secret, the_log, the_rest, the_configuration, rights, the_disk]) {
+    for (const part of [the_secret, the_log, the_rest, the_configuration, rights, few_files,
+                        the_disk]) {
         await part(good);
     }
 });

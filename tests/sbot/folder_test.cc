@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,7 +90,8 @@ TEST_F(SettingsTest, wrong_values_are_refused_with_their_name) {
         {R"({"port":[1]})", "port must be a port, 1 to 65535, not [1]"},
         {R"({"caps":{"shs":"short"}})", "caps.shs must be the base64 of 32 bytes"},
         {R"({"caps":{"sign":"x"}})", "caps.sign must be the base64 of 32 bytes, or null"},
-        {R"({"timers":{"handshake":"soon"}})", "timers.handshake must be a number of milliseconds, 0 to 1000000000, not \"soon\""},
+        {R"({"timers":{"handshake":"soon"}})",
+         "timers.handshake must be a number of milliseconds, 0 to 1000000000, not \"soon\""},
     };
     for (auto [text, words] : cases) {
         folder.put("home/.sbottest/config", text);
@@ -176,6 +178,22 @@ TEST_F(SecretFile, a_spoilt_one_is_refused_and_never_overwritten) {
         EXPECT_NE(keys.error().what.find(file), std::string::npos);
         EXPECT_EQ(text(), spoilt);
     }
+}
+
+TEST(Files, are_said_to_lack_room_before_anything_fails_for_it) {
+    EXPECT_TRUE(check_room_for_files(10));
+    struct rlimit before {};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = before;
+    few.rlim_cur = 30;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    auto some = check_room_for_files(5);
+    auto many = check_room_for_files(30);
+    setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_TRUE(some);
+    ASSERT_FALSE(many);
+    std::string told = with_advice(many.error(), "/f").what;
+    EXPECT_NE(told.find("30 are needed: Too many open files; raise the limit"), told.npos) << told;
 }
 
 TEST(FolderLock, names_the_process_that_holds_the_folder) {
