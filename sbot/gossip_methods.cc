@@ -1,6 +1,7 @@
 #include "sbot/gossip_methods.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/number.h"
@@ -155,7 +156,8 @@ class Changes final : public Source {
 
 AsyncReply<void> ping(GossipServices& services, std::unique_ptr<Source> in,
                       std::unique_ptr<Sink> out) {
-    double wanted = services.settings.all.at("timers.ping").number(ping_ms_default);
+    double wanted = number_of(services.settings.all.at("timers.ping"));
+    if (std::isnan(wanted)) wanted = ping_ms_default;
     auto delay_ms = static_cast<std::uint64_t>(std::clamp(wanted, ping_ms_min, ping_ms_max));
     return answer_pings(services.loop, delay_ms, std::move(in), std::move(out));
 }
