@@ -306,7 +306,7 @@ int cannot_connect(const Settings& settings, const Command& command, const Error
         print_short_help();
         return 0;
     }
-    bool elsewhere = settings.address_named || settings.key;  // then our manifest says nothing
+    bool elsewhere = settings.server_named || settings.key;  // then our manifest says nothing
     if (!elsewhere && access((settings.folder + "/manifest.json").c_str(), F_OK) != 0) {
         return complain("Error: no manifest file- should be generated first time server is run");
     }

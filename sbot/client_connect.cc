@@ -32,7 +32,7 @@ io::Async<Connected> dial_net(io::Loop& loop, const Settings& settings) {
 
 /// Whether the one at the folder's socket is the one who is meant.
 bool is_at_socket(const Settings& settings) {
-    if (settings.address_named) return false;
+    if (settings.server_named) return false;
     if (!settings.key) return true;
     auto keys = own_keys(settings);
     return keys && keys->id == *settings.key;

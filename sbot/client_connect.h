@@ -11,8 +11,8 @@ namespace sbot::app {
 
 /// A connection to the server that the settings name, ready for packets: over the folder's unix
 /// socket, or over net~shs with the folder's key. Where the environment or the command line names a
-/// host or a port, or whoever names a key that is not the folder's, only the latter: who answers at
-/// the socket would be somebody else. References outlive the task.
+/// host, a port or a network, or whoever names a key that is not the folder's, only the latter: who
+/// answers at the socket would be somebody else. References outlive the task.
 io::Async<std::unique_ptr<io::ByteStream>> dial_server(io::Loop& loop, const Settings& settings);
 
 }  // namespace sbot::app

@@ -32,8 +32,9 @@ std::vector<std::string> texts_of(const Tree& value) {
 void read_server(const Config& config, Settings& settings) {
     for (const Config::Layer& layer : config.layers) {
         if (layer.is_file) continue;
-        bool named = layer.tree["host"].truthy() || layer.tree["port"].truthy();
-        settings.address_named = settings.address_named || named;
+        for (const char* key : {"host", "port", "caps.shs"}) {
+            settings.server_named = settings.server_named || layer.tree.at(key).truthy();
+        }
     }
     settings.key = FeedId::parse(config.all["key"].text());
 }

@@ -35,9 +35,9 @@ struct Settings {
     std::string folder;              ///< absolute
     std::string host = "localhost";  ///< what clients dial
     std::uint16_t port = 8008;
-    /// The host or the port was named by the environment or the command line: that is the server
-    /// to ask. What a file says of them is also where our own listens, so it names none.
-    bool address_named = false;
+    /// The host, the port or the network was named by the environment or the command line: that is
+    /// the server to ask. What a file says of them goes for our own as well, so it names none.
+    bool server_named = false;
     std::optional<FeedId> key;  ///< of the server to ask; none: our own
     std::vector<ListenAt> net;
     bool unix_socket = true;

@@ -222,6 +222,12 @@ async function other_servers(server) {
         assert.strictEqual(status, 1, out);
         assert.match(err, /Could not connect/);
     });
+    await test('another network: not the socket', async () => {
+        const { status, out, err } = await plainly(at_home, ['whoami', '--caps.shs',
+                                                             `${'A'.repeat(43)}=`]);
+        assert.strictEqual(status, 1, out);
+        assert.match(err, /Could not connect/);
+    });
     await test('key and port in the configuration file', async () => {
         fs.writeFileSync(path.join(home, '.ssb/config'), JSON.stringify(
             { ...server.config, key: other.id, port: other.port }));

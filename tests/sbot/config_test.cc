@@ -188,19 +188,20 @@ TEST(Config, names_a_server_by_address_or_key) {
     home.write(".ssb/config", R"({"port": 1234, "host": "127.0.0.1"})");
     auto plain = home.settings({"whoami"});
     ASSERT_TRUE(plain) << plain.error().what;
-    EXPECT_FALSE(plain->address_named) << "that is where our own server listens";
+    EXPECT_FALSE(plain->server_named) << "that is where our own server listens";
     EXPECT_FALSE(plain->key);
     for (std::vector<std::string> line : {std::vector<std::string>{"whoami", "--port", "1"},
                                           {"whoami", "--host", "localhost"},
-                                          {"whoami", "--", "--port", "1"}}) {
+                                          {"whoami", "--", "--port", "1"},
+                                          {"whoami", "--caps.shs", std::string(43, 'A') + "="}}) {
         auto named = home.settings(line);
         ASSERT_TRUE(named) << named.error().what;
-        EXPECT_TRUE(named->address_named) << line[1];
+        EXPECT_TRUE(named->server_named) << line[1];
     }
     home.around().environment = {"ssb_port=31201", "ssb_key=" + id};
     auto by_environment = home.settings({"whoami"});
     ASSERT_TRUE(by_environment) << by_environment.error().what;
-    EXPECT_TRUE(by_environment->address_named);
+    EXPECT_TRUE(by_environment->server_named);
     EXPECT_EQ(by_environment->key->text(), id);
     EXPECT_EQ(by_environment->port, 31201);
     home.around().environment = {};
