@@ -197,11 +197,6 @@ bool CommandLine::calls_a_method() const {
            std::end(done_here);
 }
 
-const Tree& CommandLine::strong_settings() const {
-    static const Tree none = Tree::object();
-    return cut && calls_a_method() ? none : command.options;
-}
-
 const Tree& CommandLine::weak_settings() const { return cut ? weak.options : command.options; }
 
 base::Tree CommandLine::all_words() const {

@@ -39,9 +39,6 @@ struct CommandLine {
 
     /// Whether a running server is asked: anything but the commands that are done here.
     bool calls_a_method() const;
-    /// The options that are settings as well. All of them, unless a method is called on a line
-    /// with a cut: then the settings are behind it, and what stands before is the method's alone.
-    const base::Tree& strong_settings() const;
     /// Settings that files override: those behind the cut; without one, all options too, as the
     /// reference has it.
     const base::Tree& weak_settings() const;

@@ -44,7 +44,7 @@ std::string nearest_rc(const std::string& app, const Surroundings& surroundings)
 std::vector<std::string> config_files(const CommandLine& line, const Surroundings& surroundings,
                                       const std::string& app, const Tree& environment) {
     std::vector<std::string> files = {"/etc/" + app + "/config", "/etc/" + app + "rc"};
-    const std::string& given = line.strong_settings()["path"].text();
+    const std::string& given = line.command.options["path"].text();
     const std::string& folder = given.empty() ? line.weak_settings()["path"].text() : given;
     std::string dot = surroundings.home + "/." + app;
     std::string main =
@@ -57,7 +57,7 @@ std::vector<std::string> config_files(const CommandLine& line, const Surrounding
     }
     files.push_back(nearest_rc(app, surroundings));
     files.push_back(environment["config"].text());
-    files.push_back(line.strong_settings()["config"].text());
+    files.push_back(line.command.options["config"].text());
     return files;
 }
 
@@ -307,7 +307,7 @@ Result<Config> read_config(const CommandLine& line, const Surroundings& surround
     auto names = config_files(line, surroundings, config.app, environment);
     if (auto ok = read_files(config, names); !ok) return std::move(ok).error();
     config.layers.push_back({"the environment", std::move(environment)});
-    config.layers.push_back({"the command line", line.strong_settings()});
+    config.layers.push_back({"the command line", line.command.options});
 
     Tree given = Tree::object();
     given.set("_", line.all_words());

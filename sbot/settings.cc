@@ -118,6 +118,14 @@ void read_log_level(const Config& config, Settings& settings) {
     }
 }
 
+/// The reference takes the options of a method for settings as well. Who asks it to publish a
+/// message with a `key` means no other server: on a line with a cut, only what stands behind that
+/// counts.
+CommandLine without_options_of_method(CommandLine line) {
+    if (line.cut && line.calls_a_method()) line.command.options = Tree::object();
+    return line;
+}
+
 }  // namespace
 
 Result<Settings> read_settings(Config config, const Surroundings& surroundings, Use use) {
@@ -145,7 +153,7 @@ Result<Settings> read_settings(Config config, const Surroundings& surroundings, 
 }
 
 Result<Settings> load_settings(const CommandLine& line, const Surroundings& surroundings) {
-    auto config = read_config(line, surroundings);
+    auto config = read_config(without_options_of_method(line), surroundings);
     if (!config) return std::move(config).error();
     return read_settings(std::move(*config), surroundings,
                          line.calls_a_method() ? Use::ask : Use::serve);

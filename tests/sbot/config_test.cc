@@ -111,7 +111,7 @@ TEST(Config, is_what_the_reference_makes_of_files_environment_and_command_line) 
         std::string want = refused ? "error" : json::compact(test["config"]);
         EXPECT_EQ(got ? home.there(got->all.to_json()) : "error", want) << line;
     }
-    EXPECT_EQ(count, 63u);
+    EXPECT_EQ(count, 65u);
 }
 
 TEST(Config, bounds_are_taken_where_they_make_sense) {
