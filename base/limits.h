@@ -148,15 +148,19 @@ inline constexpr std::size_t link_sorter_cache_bytes = std::size_t{16} << 20;
 // --- SQL of others (sql.query)
 /// The text of a query; what is longer was not written by hand, and parameters are for values.
 inline constexpr std::size_t sql_text_bytes_max = std::size_t{64} << 10;
-/// One value or row of SQLite's, and one row as JSON: what an application can still draw.
-inline constexpr std::size_t sql_value_bytes_max = std::size_t{4} << 20;
-inline constexpr std::size_t sql_row_bytes_max = std::size_t{16} << 20;
+/// One value or row of SQLite's, and one row as JSON: a message has 8 KB. What functions do with a
+/// value takes milliseconds for each MB.
+inline constexpr std::size_t sql_value_bytes_max = std::size_t{1} << 20;
+inline constexpr std::size_t sql_row_bytes_max = std::size_t{4} << 20;
+inline constexpr std::size_t sql_columns_max = 100;
 /// Pages a query keeps; beyond that, sorting goes into nameless files.
 inline constexpr std::size_t sql_cache_bytes = std::size_t{4} << 20;
 /// What SQLite may allocate in this process once there are queries: a query that looks around when
-/// half of it is in use is stopped, and beyond it nothing is allocated. The node's own part, with
-/// the caches of all connections, stays below 100 MB.
-inline constexpr std::int64_t sql_heap_bytes = std::int64_t{512} << 20;
+/// the first of these is in use is stopped, and beyond the second nothing is allocated. The node's
+/// own part, with the caches of all connections, stays below 100 MB, and what two queries can
+/// allocate between two looks, below that again.
+inline constexpr std::int64_t sql_heap_bytes_wanted = std::int64_t{160} << 20;
+inline constexpr std::int64_t sql_heap_bytes = std::int64_t{384} << 20;
 /// How long a query may take, its caller's slowness included, unless it asks for another time; and
 /// the longest it may ask for: as long as it reads, the write-ahead log cannot be cut.
 inline constexpr std::uint64_t sql_ms_default = 30000;
@@ -164,6 +168,8 @@ inline constexpr std::uint64_t sql_ms_max = 600000;
 /// Queries open at once, each with a connection (some 100 KB, and the pages), and those that
 /// compute: the pool has other things to do.
 inline constexpr std::size_t sql_queries_max = 64;
+/// Of these, live ones of one connection: others are to be heard too.
+inline constexpr std::size_t sql_live_each_max = 32;
 inline constexpr std::size_t sql_running_max = 2;
 /// The answer that a live query remembers, and the least time between two looks.
 inline constexpr std::size_t sql_live_bytes_max = std::size_t{8} << 20;

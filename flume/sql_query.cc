@@ -33,6 +33,11 @@ constexpr std::string_view bytes_member = "base64";
 
 bool is_bytes(json::Value value) { return value.size() == 1 && value[bytes_member].is_string(); }
 
+Error too_long() {
+    return error(Errc::limit, "params: a value may have " +
+                                  std::to_string(limits::sql_value_bytes_max) + " bytes");
+}
+
 /// Whether a word, or part of one, is in an SQL text, where capitals do not matter.
 bool mentions(std::string_view sql, std::string_view word) {
     auto same = [](char a, char b) { return (a | 0x20) == b; };
@@ -148,10 +153,12 @@ Result<void> SqlQuery::bind_one(int at, json::Value value) {
             auto bytes = base::from_base64(value[bytes_member].string());
             if (!bytes) return error(Errc::invalid, "params: {\"base64\": …} is no base64");
             bound_.emplace_back(base::text_of(*bytes));
+            if (bound_.back().size() > limits::sql_value_bytes_max) return too_long();
             statement_.bind(at, base::bytes_of(bound_.back()));
             return {};
         }
     }
+    if (bound_.back().size() > limits::sql_value_bytes_max) return too_long();
     statement_.bind(at, std::string_view(bound_.back()));
     return {};
 }

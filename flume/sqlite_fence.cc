@@ -10,9 +10,9 @@
 namespace sbot::flume::sqlite {
 namespace {
 
-// Instructions of SQLite's between two looks at the brake: far below a millisecond, unless each of
-// them parses JSON.
-constexpr int steps_between_looks = 1000;
+// Instructions of SQLite's between two looks at the brake: some microseconds, or as many calls of a
+// function as there are among them.
+constexpr int steps_between_looks = 50;
 
 /// What SQLite offers and does nothing but compute. In the order of the alphabet.
 constexpr std::string_view functions[] = {
@@ -156,12 +156,12 @@ std::string_view text_of(const char* text) {
 constexpr std::pair<int, int> lowered[] = {
     {SQLITE_LIMIT_LENGTH, static_cast<int>(limits::sql_value_bytes_max)},
     {SQLITE_LIMIT_SQL_LENGTH, static_cast<int>(limits::sql_text_bytes_max)},
-    {SQLITE_LIMIT_COLUMN, 500},
+    {SQLITE_LIMIT_COLUMN, static_cast<int>(limits::sql_columns_max)},
     {SQLITE_LIMIT_EXPR_DEPTH, 200},
     {SQLITE_LIMIT_COMPOUND_SELECT, 50},
     {SQLITE_LIMIT_VDBE_OP, 100000},
     {SQLITE_LIMIT_ATTACHED, 0},
-    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100},
     {SQLITE_LIMIT_VARIABLE_NUMBER, 1000},
     {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
     {SQLITE_LIMIT_WORKER_THREADS, 0},
@@ -170,7 +170,10 @@ constexpr std::pair<int, int> lowered[] = {
 }  // namespace
 
 Fence::Fence(Database& database, std::shared_ptr<const Brake> brake, OnRead on_read)
-    : database_(database), brake_(std::move(brake)), on_read_(std::move(on_read)) {
+    : database_(database),
+      brake_(std::move(brake)),
+      on_read_(std::move(on_read)),
+      functions_(database.db_.get(), *brake_) {
     sqlite3* raw = database_.db_.get();
     for (auto [limit, value] : lowered) sqlite3_limit(raw, limit, value);
     sqlite3_set_authorizer(raw, &Fence::authorize, this);
@@ -186,8 +189,8 @@ Fence::~Fence() {
 }
 
 bool Fence::must_stop() {
-    too_big_ = too_big_ || sqlite3_memory_used() > limits::sql_heap_bytes / 2;
-    return too_big_ || brake_->pulled() || brake_->late();
+    too_big_ = too_big_ || sqlite3_memory_used() > limits::sql_heap_bytes_wanted;
+    return too_big_ || brake_->over();
 }
 
 Result<Statement> Fence::prepare(std::string_view sql) {

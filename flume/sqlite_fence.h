@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "flume/sqlite.h"
+#include "flume/sqlite_functions.h"
 
 namespace sbot::flume::sqlite {
 
@@ -21,6 +22,7 @@ class Brake {
     void pull() { pulled_ = true; }
     bool pulled() const { return pulled_; }
     bool late() const { return Clock::now() >= until_; }
+    bool over() const { return pulled() || late(); }
 
  private:
     const Clock::time_point until_;
@@ -29,8 +31,9 @@ class Brake {
 
 /// Around a read-only connection for SQL that somebody else wrote: it may read, with harmless
 /// functions, and nothing else (no PRAGMA, ATTACH, transaction, extension); SQLite's own limits are
-/// low, and from the first fence on its heap has one; the brake stops it at any time. Outlives what
-/// is prepared, and is outlived by the database.
+/// low, and from the first fence on its heap has one; the brake stops it at any time, for no call
+/// of a function takes long (flume/sqlite_functions.h). Outlives what is prepared, and is outlived
+/// by the database.
 class Fence {
  public:
     /// Hears which columns a statement reads while it is prepared: `column` is empty where it only
@@ -46,7 +49,7 @@ class Fence {
     /// A statement, its error in words for the one who wrote it.
     Result<Statement> prepare(std::string_view sql);
 
-    /// It was stopped because SQLite's memory runs out (limits::sql_heap_bytes).
+    /// It was stopped because SQLite's memory runs out (limits::sql_heap_bytes_wanted).
     bool was_too_big() const { return too_big_; }
 
  private:
@@ -58,6 +61,7 @@ class Fence {
     Database& database_;
     std::shared_ptr<const Brake> brake_;
     OnRead on_read_;
+    BoundedFunctions functions_;
     bool preparing_ = false, too_big_ = false;
     std::string refused_;
 };
