@@ -32,6 +32,11 @@ int fail(const Error& why) {
 
 int misused(const char* what) { return fail(error(Errc::invalid, what)); }
 
+const char* none(const char* why) {
+    misused(why);
+    return nullptr;
+}
+
 const char* chars(ByteView data) { return reinterpret_cast<const char*>(data.data()); }
 
 }  // namespace
@@ -77,7 +82,8 @@ struct sbot_flume_query {
     std::unique_ptr<flume::sqlite::Database> database;
     std::unique_ptr<flume::sqlite::Statement> statement;
     std::deque<std::string> bound;  // borrowed by the statement
-    std::string name;
+    std::string name, parameter_name;
+    enum { fresh, among_rows, ended } state = fresh;
 };
 
 int sbot_flume_version(void) { return SBOT_FLUME_VERSION; }
@@ -143,11 +149,13 @@ int sbot_flume_next(sbot_flume_follower* follower, size_t count_max, int timeout
 }
 
 const char* sbot_flume_position(sbot_flume_follower* follower) {
+    if (follower == nullptr) return none("no follower");
     follower->position = follower->follower.position().text();
     return follower->position.c_str();
 }
 
 void sbot_flume_progress(sbot_flume_follower* follower, uint64_t* done, uint64_t* total) {
+    if (follower == nullptr || done == nullptr || total == nullptr) return;
     *done = follower->follower.position().next;
     *total = std::max(*done, follower->follower.log_end());
 }
@@ -194,11 +202,8 @@ int sbot_flume_query_open(const char* database_path, const char* sql, sbot_flume
     if (!database) return fail(database.error());
     auto opened = std::make_unique<sbot_flume_query>();
     opened->database = std::make_unique<flume::sqlite::Database>(std::move(*database));
-    auto statement = opened->database->prepare(sql);
-    if (!statement) {
-        fail(statement.error());
-        return SBOT_FLUME_INVALID;
-    }
+    auto statement = opened->database->prepare_only(sql);
+    if (!statement) return fail(statement.error());
     opened->statement = std::make_unique<flume::sqlite::Statement>(std::move(*statement));
     *query = opened.release();
     return SBOT_FLUME_OK;
@@ -209,6 +214,7 @@ int sbot_flume_query_bind(sbot_flume_query* query, int parameter, const sbot_flu
     if (parameter < 1 || parameter > query->statement->parameters()) {
         return misused("no such parameter");
     }
+    if (query->state != sbot_flume_query::fresh) return misused("rows were asked for already");
     if (value->data != nullptr) query->bound.emplace_back(value->data, value->length);
     switch (value->kind) {
         case SBOT_FLUME_NULL: query->statement->bind_null(parameter); break;
@@ -228,16 +234,51 @@ int sbot_flume_query_bind(sbot_flume_query* query, int parameter, const sbot_flu
     return SBOT_FLUME_OK;
 }
 
+int sbot_flume_query_parameters(sbot_flume_query* query) {
+    if (query != nullptr) return query->statement->parameters();
+    misused("no query");
+    return 0;
+}
+
+const char* sbot_flume_query_parameter_name(sbot_flume_query* query, int parameter) {
+    if (query == nullptr) return none("no query");
+    if (parameter < 1 || parameter > query->statement->parameters()) {
+        return none("no such parameter");
+    }
+    query->parameter_name = query->statement->parameter_name(parameter);
+    return query->parameter_name.c_str();
+}
+
 int sbot_flume_query_step(sbot_flume_query* query) {
     if (query == nullptr) return misused("no query");
+    // SQLite would begin again.
+    if (query->state == sbot_flume_query::ended) return SBOT_FLUME_END;
     auto row = query->statement->step();
+    query->state = row && *row ? sbot_flume_query::among_rows : sbot_flume_query::ended;
     if (!row) return fail(row.error());
     return *row ? SBOT_FLUME_OK : SBOT_FLUME_END;
 }
 
-int sbot_flume_query_columns(sbot_flume_query* query) { return query->statement->columns(); }
+int sbot_flume_query_reset(sbot_flume_query* query) {
+    if (query == nullptr) return misused("no query");
+    query->statement->reset();
+    query->state = sbot_flume_query::fresh;
+    return SBOT_FLUME_OK;
+}
+
+void sbot_flume_query_interrupt(sbot_flume_query* query) {
+    if (query != nullptr) query->database->interrupt();
+}
+
+int sbot_flume_query_columns(sbot_flume_query* query) {
+    if (query != nullptr) return query->statement->columns();
+    misused("no query");
+    return 0;
+}
 
 const char* sbot_flume_query_name(sbot_flume_query* query, int column) {
+    if (query == nullptr) return none("no query");
+    if (column < 0 || column >= query->statement->columns()) return none("no such column");
     query->name = query->statement->column_name(column);
     return query->name.c_str();
 }

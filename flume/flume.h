@@ -9,7 +9,8 @@
  * Strings are UTF-8 and end with a zero byte. What is given out by pointer belongs to the object
  * that gave it, until the next call with that object or its end. An object is used by one thread
  * at a time; different ones by different threads. Functions that return `int` give SBOT_FLUME_OK or
- * one of the codes below; `sbot_flume_error` then says why, in words.
+ * one of the codes below; `sbot_flume_error` then says why, in words. Those that give a string give
+ * null, and those that count give 0, where there is nothing by the argument.
  *
  * Link with -lsbotflume.
  */
@@ -134,14 +135,24 @@ typedef struct sbot_flume_value {
     size_t length;
 } sbot_flume_value;
 
-/* Prepares one SQL statement on a database, which it cannot change. */
+/* Prepares one SQL statement, not none and not several, on a database, which it cannot change. */
 SBOT_FLUME_API int sbot_flume_query_open(const char* database_path, const char* sql,
                                          sbot_flume_query** query);
 /* Sets the parameter of this number (from 1), before the first row. Data is copied. */
 SBOT_FLUME_API int sbot_flume_query_bind(sbot_flume_query* query, int parameter,
                                          const sbot_flume_value* value);
+/* How many parameters there are, and what one (from 1) is called: with its `:`, `@`, `$` or `?`,
+ * and "" for a plain `?`. */
+SBOT_FLUME_API int sbot_flume_query_parameters(sbot_flume_query* query);
+SBOT_FLUME_API const char* sbot_flume_query_parameter_name(sbot_flume_query* query, int parameter);
 /* On to the next row; SBOT_FLUME_END behind the last one. */
 SBOT_FLUME_API int sbot_flume_query_step(sbot_flume_query* query);
+/* Back to before the first row, to ask again or with other parameters; those set stay. Between its
+ * first and its last row a query sees the database as of one commit, and keeps the write-ahead log
+ * from being cut: reset what is not read to its end. */
+SBOT_FLUME_API int sbot_flume_query_reset(sbot_flume_query* query);
+/* From any thread, while the query is not being closed: a step that is being taken fails. */
+SBOT_FLUME_API void sbot_flume_query_interrupt(sbot_flume_query* query);
 SBOT_FLUME_API int sbot_flume_query_columns(sbot_flume_query* query);
 SBOT_FLUME_API const char* sbot_flume_query_name(sbot_flume_query* query, int column);
 /* A column (from 0) of the row. */

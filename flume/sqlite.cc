@@ -177,6 +177,7 @@ Result<std::int64_t> Database::number(std::string_view sql) {
     return *row ? statement->integer(0) : 0;
 }
 
+void Database::interrupt() { sqlite3_interrupt(db_.get()); }
 std::int64_t Database::changes() const { return sqlite3_changes64(db_.get()); }
 std::int64_t Database::changes_in_all() const { return sqlite3_total_changes64(db_.get()); }
 std::int64_t Database::inserted() const { return sqlite3_last_insert_rowid(db_.get()); }

@@ -150,6 +150,9 @@ class Database {
     /// who read; false if one of them goes on for longer.
     Result<bool> truncate_log(int busy_ms);
 
+    /// From any thread: what this connection computes just now ends with `cancelled`.
+    void interrupt();
+
     /// Rows changed by the last statement, and by all there were; the row id of the last insertion.
     std::int64_t changes() const;
     std::int64_t changes_in_all() const;

@@ -106,6 +106,13 @@ static void ask(const char *path) {
     MUST(sbot_flume_query_open(path, "CREATE TABLE t(x)", &query) == SBOT_FLUME_OK);
     MUST(sbot_flume_query_step(query) > SBOT_FLUME_END);
     sbot_flume_query_close(query);
+    const char *wrong[] = {"", " ", "-- c", "/* c */ ;", "SELECT 1; SELECT 2", "SELECT 1;nonsense"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        query = NULL;
+        MUST(sbot_flume_query_open(path, wrong[i], &query) == SBOT_FLUME_INVALID && query == NULL);
+    }
+    MUST(sbot_flume_query_open(path, "SELECT 1; -- and no more", &query) == SBOT_FLUME_OK);
+    sbot_flume_query_close(query);
     const char *sql = "SELECT ?1 AS a, 2.5, 'text', x'0102', NULL UNION ALL SELECT 8,0,'',x'',0";
     MUST(sbot_flume_query_open(path, sql, &query) == SBOT_FLUME_OK);
     value.kind = SBOT_FLUME_INTEGER;
@@ -114,6 +121,7 @@ static void ask(const char *path) {
     MUST(sbot_flume_query_bind(query, 1, &value) == SBOT_FLUME_OK);
     MUST(sbot_flume_query_columns(query) == 5);
     MUST(strcmp(sbot_flume_query_name(query, 0), "a") == 0);
+    MUST(sbot_flume_query_name(query, -1) == NULL && sbot_flume_query_name(query, 5) == NULL);
     MUST(sbot_flume_query_step(query) == SBOT_FLUME_OK);
     MUST(sbot_flume_query_value(query, 0, &value) == SBOT_FLUME_OK && value.integer == 7);
     MUST(sbot_flume_query_value(query, 1, &value) == SBOT_FLUME_OK);
@@ -127,7 +135,45 @@ static void ask(const char *path) {
     MUST(sbot_flume_query_value(query, 5, &value) == SBOT_FLUME_INVALID);
     MUST(sbot_flume_query_step(query) == SBOT_FLUME_OK);
     MUST(sbot_flume_query_step(query) == SBOT_FLUME_END);
+    MUST(sbot_flume_query_step(query) == SBOT_FLUME_END);
+    value.kind = SBOT_FLUME_INTEGER;
+    value.integer = 9;
+    MUST(sbot_flume_query_bind(query, 1, &value) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_query_reset(query) == SBOT_FLUME_OK);
+    MUST(sbot_flume_query_bind(query, 1, &value) == SBOT_FLUME_OK);
+    MUST(sbot_flume_query_step(query) == SBOT_FLUME_OK);
+    MUST(sbot_flume_query_value(query, 0, &value) == SBOT_FLUME_OK && value.integer == 9);
     sbot_flume_query_close(query);
+    MUST(sbot_flume_query_open(path, "SELECT ?, :b", &query) == SBOT_FLUME_OK);
+    MUST(sbot_flume_query_parameters(query) == 2);
+    MUST(strcmp(sbot_flume_query_parameter_name(query, 1), "") == 0);
+    MUST(strcmp(sbot_flume_query_parameter_name(query, 2), ":b") == 0);
+    MUST(sbot_flume_query_parameter_name(query, 0) == NULL);
+    MUST(sbot_flume_query_parameter_name(query, 3) == NULL);
+    sbot_flume_query_interrupt(query);
+    sbot_flume_query_close(query);
+}
+
+/* Nothing where something must be. */
+static void misuse(const char *path) {
+    sbot_flume_value value;
+    uint64_t done = 0, total = 0;
+    memset(&value, 0, sizeof value);
+    MUST(sbot_flume_query_open(path, NULL, NULL) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_query_columns(NULL) == 0 && sbot_flume_query_parameters(NULL) == 0);
+    MUST(sbot_flume_query_name(NULL, 0) == NULL);
+    MUST(sbot_flume_query_parameter_name(NULL, 1) == NULL);
+    MUST(sbot_flume_query_step(NULL) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_query_reset(NULL) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_query_bind(NULL, 1, &value) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_query_value(NULL, 0, &value) == SBOT_FLUME_INVALID);
+    MUST(sbot_flume_position(NULL) == NULL);
+    sbot_flume_progress(NULL, &done, &total);
+    sbot_flume_query_interrupt(NULL);
+    sbot_flume_query_close(NULL);
+    sbot_flume_unfollow(NULL);
+    sbot_flume_index_close(NULL);
+    sbot_flume_close(NULL);
 }
 
 /* Works in a folder of its own, below the one that is named. */
@@ -142,6 +188,7 @@ int main(int count, char **arguments) {
     follow_entries(log);
     index_entries(log, database);
     ask(database);
+    misuse(database);
     remove(log);
     remove(database);
     MUST(remove(folder) == 0);
