@@ -181,6 +181,11 @@ Error SqlQuery::explained(Error why) const {
                      "the query was stopped, SQLite's memory is used up: ask for fewer or smaller "
                      "values at once");
     }
+    if (why.code == Errc::limit && fence_.had_too_many_words()) {
+        return error(Errc::limit,
+                     "too many words in a full text query, or too many places of them in one text "
+                     "to make a snippet of: search for fewer");
+    }
     return why;
 }
 

@@ -173,7 +173,8 @@ Fence::Fence(Database& database, std::shared_ptr<const Brake> brake, OnRead on_r
     : database_(database),
       brake_(std::move(brake)),
       on_read_(std::move(on_read)),
-      functions_(database.db_.get(), *brake_) {
+      functions_(database.db_.get(), *brake_),
+      words_(database.db_.get(), *brake_) {
     sqlite3* raw = database_.db_.get();
     for (auto [limit, value] : lowered) sqlite3_limit(raw, limit, value);
     sqlite3_set_authorizer(raw, &Fence::authorize, this);
@@ -189,6 +190,7 @@ Fence::~Fence() {
 }
 
 bool Fence::must_stop() {
+    words_.looked();
     too_big_ = too_big_ || sqlite3_memory_used() > limits::sql_heap_bytes_wanted;
     return too_big_ || brake_->over();
 }

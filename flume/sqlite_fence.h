@@ -9,6 +9,7 @@
 
 #include "flume/sqlite.h"
 #include "flume/sqlite_functions.h"
+#include "flume/sqlite_words.h"
 
 namespace sbot::flume::sqlite {
 
@@ -32,8 +33,8 @@ class Brake {
 /// Around a read-only connection for SQL that somebody else wrote: it may read, with harmless
 /// functions, and nothing else (no PRAGMA, ATTACH, transaction, extension); SQLite's own limits are
 /// low, and from the first fence on its heap has one; the brake stops it at any time, for no call
-/// of a function takes long (flume/sqlite_functions.h). Outlives what is prepared, and is outlived
-/// by the database.
+/// of a function takes long (flume/sqlite_functions.h, flume/sqlite_words.h). Outlives what is
+/// prepared, and is outlived by the database.
 class Fence {
  public:
     /// Hears which columns a statement reads while it is prepared: `column` is empty where it only
@@ -51,6 +52,8 @@ class Fence {
 
     /// It was stopped because SQLite's memory runs out (limits::sql_heap_bytes_wanted).
     bool was_too_big() const { return too_big_; }
+    /// A full text query was refused.
+    bool had_too_many_words() const { return words_.too_many(); }
 
  private:
     static int authorize(void* self, int action, const char* first, const char* second,
@@ -62,6 +65,7 @@ class Fence {
     std::shared_ptr<const Brake> brake_;
     OnRead on_read_;
     BoundedFunctions functions_;
+    BoundedWords words_;
     bool preparing_ = false, too_big_ = false;
     std::string refused_;
 };

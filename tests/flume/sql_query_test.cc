@@ -262,6 +262,44 @@ TEST(SqlQuery, reads_full_text_json_and_recursive_tables) {
               "[1]");
 }
 
+/// `count` times, with something between them.
+std::string repeated(const std::string& what, const std::string& between, int count) {
+    std::string all = what;
+    for (int i = 1; i < count; ++i) all += between + what;
+    return all;
+}
+
+TEST(SqlQuery, searches_for_so_many_words_and_no_more) {
+    Bench bench;
+    bench.add_posts(3);
+    bench.add(message(7, R"({"type":"post","text":")" + repeated("a", " ", 4000) + "\"}"));
+    const std::string sql =
+        "SELECT rowid>=0, length(snippet(texts,0,'','','',2)) FROM texts "
+        "WHERE texts MATCH ? LIMIT 1";
+    auto search = [&](const std::string& words) {
+        std::string params = "[";
+        json::append_string(params, words);
+        return ask(bench.path(), sql, params + "]");
+    };
+    EXPECT_EQ(search(repeated("hello", " OR ", 60)), "[1,7]");
+    EXPECT_EQ(search("hel* OR a"), "[1,7]");
+    // SQLite recurses on these, holds the places of all, and compares each with each.
+    const std::string refused =
+        "(limit) too many words in a full text query, or too many places of "
+        "them in one text to make a snippet of: search for fewer";
+    for (const char* between : {" NOT ", " OR ", " AND ", " ", " + "}) {
+        EXPECT_EQ(search(repeated("hello", between, 100000)), refused) << between;
+    }
+    EXPECT_EQ(search(repeated("\"\"", " NOT ", 100000)), refused);
+    EXPECT_EQ(search(repeated("a", " OR ", 20)), refused);
+    // A word for each row is not many.
+    EXPECT_EQ(ask(bench.path(),
+                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE "
+                  "i<500) SELECT count(*) FROM n, texts WHERE texts MATCH 'hello a' "
+                  "|| substr(i,1,0)"),
+              "[0]");
+}
+
 constexpr std::string_view endless =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n";
 
