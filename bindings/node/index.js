@@ -1,11 +1,12 @@
 'use strict';
 // A Scuttlebutt log for Node programs: everything that takes long is done by a worker thread.
 //
-//     const { follow, query, view } = require('sbot-flume');
+//     const { follow, live, query, view } = require('sbot-flume');
 //     for await (const { news, position } of follow(log, { live: true, position })) …
 //     const index = await view(log, 'my.sqlite');
 //     while (!(await index.process({ chunk: 1000 })).level) { … }
 //     const rows = await query('my.sqlite', 'SELECT key FROM messages WHERE type = ?', ['post']);
+//     for await (const { rows, added, removed, changed } of live('my.sqlite', sql, { params })) …
 const fs = require('fs');
 const path = require('path');
 
@@ -83,8 +84,116 @@ async function view(log, database) {
     };
 }
 
-/** The rows of an SQL statement on a database that it cannot change, at most `limit`. */
-const query = (database, sql, parameters = [], { limit = 1000 } = {}) =>
-    addon.query(database, sql, parameters, limit);
+/** Parameters, and how many rows are wanted: what is wrong with them is thrown. */
+function checked(parameters, limit) {
+    if (parameters === undefined || parameters === null) parameters = [];
+    if (typeof parameters !== 'object' || ArrayBuffer.isView(parameters)) {
+        throw new TypeError('parameters must be a list or an object');
+    }
+    if (!Number.isSafeInteger(limit) || limit < 0) {
+        throw new TypeError('limit must be a whole number of rows');
+    }
+    return parameters;
+}
 
-module.exports = { follow, query, view };
+/**
+ * The rows of an SQL statement on a database that it cannot change, at most `limit`. Parameters are
+ * a list, or an object by name (`t` or `:t`): null, booleans (0 and 1), numbers, BigInts, strings,
+ * Buffers and Uint8Arrays; none may be missing, and none too many. Blobs come as Buffers, integers
+ * beyond 2^53 as BigInts.
+ */
+const query = async (database, sql, parameters = [], { limit = 1000 } = {}) =>
+    addon.query(database, String(sql), checked(parameters, limit), limit);
+
+const LIVE_MS_MIN = 100;
+
+/** The file that has the name now; undefined where there is none just then. */
+async function identity(database) {
+    try {
+        const { dev, ino } = await fs.promises.stat(database, { bigint: true });
+        return `${dev}:${ino}`;
+    } catch (error) {
+        return undefined;
+    }
+}
+
+/** A pause that can be cut short. */
+class Pause {
+    take(ms) {
+        return new Promise((resolve) => {
+            const timer = setTimeout(resolve, ms);
+            this.end = () => {
+                clearTimeout(timer);
+                resolve();
+            };
+        });
+    }
+    end() {}
+}
+
+async function* looks(handle, database, interval, state) {
+    let file;
+    while (!state.stopped) {
+        const now = await identity(database);
+        // While a server puts a new file there, the old answer stands.
+        if (!state.stopped && (now !== undefined || file === undefined)) {
+            const from = Date.now();
+            const news = await addon.look(handle, now !== file).catch((error) => {
+                if (!state.stopped) throw error;
+            });
+            file = now;
+            // A costly one leaves others as much time as it takes.
+            state.wait = Math.max(interval, Date.now() - from);
+            if (news && !state.stopped) yield news;
+        }
+        if (!state.stopped) await state.pause.take(state.wait || interval);
+    }
+}
+
+/**
+ * The answer of an SQL statement, and then what changes in it: first `{rows}`, then
+ * `{added, removed, changed}`, lists of whole rows, whenever a commit of whatever process has
+ * changed the answer. By `key`, a column or a list of columns that no two rows share, a row is
+ * known whose other columns change (`changed` has its new form); without, rows are counted.
+ * It asks again when something was committed, at most every `interval` ms (100 or more), and goes
+ * over to a new file that takes the name of the database. For at most `limit` rows.
+ * Ends when the loop over it is left, `return()` is called, or the `signal` is aborted.
+ */
+function live(database, sql, options = {}) {
+    const { params, key = [], interval = LIVE_MS_MIN, limit = 1000, signal } = options;
+    const columns = typeof key === 'string' ? [key] : key;
+    if (!Array.isArray(columns) || !columns.every((name) => typeof name === 'string')) {
+        throw new TypeError('key must be a column, or a list of columns');
+    }
+    if (!(interval >= LIVE_MS_MIN)) {
+        throw new TypeError(`interval must be ${LIVE_MS_MIN} ms or more`);
+    }
+    const handle = addon.live(database, String(sql), checked(params, limit),
+                              { key: columns, rows: limit });
+    const state = { stopped: false, pause: new Pause() };
+    const news = looks(handle, database, interval, state);
+    const stop = () => {
+        if (signal) signal.removeEventListener('abort', stop);
+        if (state.stopped) return;
+        state.stopped = true;
+        addon.stop(handle);
+        state.pause.end();
+    };
+    if (signal && signal.aborted) stop();
+    else if (signal) signal.addEventListener('abort', stop);
+    return {
+        next: () => news.next().catch((error) => {
+            stop();
+            throw error;
+        }),
+        return: (value) => {
+            stop();
+            return news.return(value);
+        },
+        [Symbol.asyncIterator]() {
+            return this;
+        }
+    };
+}
+
+module.exports = { follow, live, query, view };
