@@ -165,11 +165,9 @@ inline constexpr std::int64_t sql_heap_bytes = std::int64_t{384} << 20;
 /// the longest it may ask for: as long as it reads, the write-ahead log cannot be cut.
 inline constexpr std::uint64_t sql_ms_default = 30000;
 inline constexpr std::uint64_t sql_ms_max = 600000;
-/// Queries open at once, each with a connection (some 100 KB, and the pages), and those that
-/// compute: the pool has other things to do.
+/// Queries open at once, and as many live ones, each with a connection (some 100 KB, and the
+/// pages), and those that compute: the pool has other things to do.
 inline constexpr std::size_t sql_queries_max = 64;
-/// Of these, live ones of one connection: others are to be heard too.
-inline constexpr std::size_t sql_live_each_max = 32;
 inline constexpr std::size_t sql_running_max = 2;
 /// The answer that a live query remembers, and the least time between two looks.
 inline constexpr std::size_t sql_live_bytes_max = std::size_t{8} << 20;

@@ -22,7 +22,7 @@ struct SqlServices {
     std::string index_path;
     std::shared_ptr<CommitNews> news;
     io::Semaphore running{limits::sql_running_max};
-    std::size_t open = 0;  ///< queries
+    std::size_t open = 0, live = 0;  ///< queries; live ones are counted apart
 };
 
 /// sql.query, sql.index, sql.dropIndex, sql.indexes: our own (docs/schema.md).

@@ -18,6 +18,22 @@ RemoteError wrong(std::string_view what) {
 bool is_missing(json::Value given) { return !given.exists() || given.is_null(); }
 bool is_switch(json::Value given) { return is_missing(given) || given.is_boolean(); }
 
+/// Ours, and what the command line takes for itself but hands on.
+constexpr std::string_view option_names[] = {
+    "sql",  "params", "limit", "lists",  "live",   "key",     "since",       "timeout",
+    "path", "host",   "port",  "config", "remote", "logging", "connections", "caps"};
+
+/// An option that is none, which would otherwise be one that does nothing.
+std::optional<std::string> unknown_option(json::Value given) {
+    for (json::Member member : given.members()) {
+        const auto* end = std::end(option_names);
+        if (std::find(std::begin(option_names), end, member.name) == end) {
+            return std::string(member.name);
+        }
+    }
+    return std::nullopt;
+}
+
 /// A column, or a list of columns.
 std::optional<std::vector<std::string>> columns_of(json::Value given) {
     std::vector<std::string> columns;
@@ -39,11 +55,13 @@ muxrpc::Reply<SqlOptions> sql_options(const muxrpc::Request& request) {
     options.timeout_ms = limits::sql_ms_default;
     json::Value sql = given.is_string() ? given : given["sql"];
     if (!sql.is_string()) return wrong("it wants {sql: \"SELECT …\"}");
+    if (auto unknown = unknown_option(given)) return wrong("there is no option " + *unknown);
     options.sql = sql.string();
     options.body = request.body;
     options.params = given["params"];
     json::Value limit = given["limit"];
-    if (!is_missing(limit) && !limit.is_number()) return wrong("limit must be a number of rows");
+    const bool is_count = limit.is_number() && limit.number() == std::floor(limit.number());
+    if (!is_missing(limit) && !is_count) return wrong("limit must be a whole number of rows");
     // As with other streams, a negative one is none.
     if (limit.is_number() && limit.number() >= 0) {
         options.limit = static_cast<std::uint64_t>(std::min(limit.number(), 1e15));

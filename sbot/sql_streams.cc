@@ -191,18 +191,19 @@ class SqlStream : public muxrpc::Source {
  public:
     SqlStream(SqlServices& services, SqlOptions options)
         : services_(services), asked_(std::make_shared<SqlOptions>(std::move(options))) {
-        ++services_.open;
+        ++open_ones();
     }
     ~SqlStream() override {
-        --services_.open;
+        --open_ones();
         if (brake_) brake_->pull();
     }
 
  protected:
     /// Waits, if that is wanted.
     io::Async<void> begin() {
-        if (services_.open > limits::sql_queries_max) {
+        if (open_ones() > limits::sql_queries_max) {
             co_return error(Errc::limit, std::to_string(limits::sql_queries_max) +
+                                             (asked_->live ? " live" : "") +
                                              " queries are open: end some of them first");
         }
         if (!asked_->wait) {
@@ -224,6 +225,9 @@ class SqlStream : public muxrpc::Source {
         auto opening = services_.pool.run(&open_query, services_.index_path, asked_, brake_);
         co_return co_await opening;
     }
+
+    /// Who holds many live ones keeps nobody from asking.
+    std::size_t& open_ones() { return asked_->live ? services_.live : services_.open; }
 
     SqlServices& services_;
     Asked asked_;

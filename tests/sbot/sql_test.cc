@@ -104,7 +104,10 @@ TEST_F(SqlTest, gives_rows_one_by_one_and_the_end) {
 TEST_F(SqlTest, says_what_is_wrong) {
     EXPECT_EQ(ask("{}"), Texts{"sql.query: it wants {sql: \"SELECT …\"}"});
     EXPECT_EQ(ask(R"({"sql":"SELECT 1","limit":"x"})"),
-              Texts{"sql.query: limit must be a number of rows"});
+              Texts{"sql.query: limit must be a whole number of rows"});
+    EXPECT_EQ(ask(R"({"sql":"SELECT 1","limit":1.5})"),
+              Texts{"sql.query: limit must be a whole number of rows"});
+    EXPECT_EQ(ask(R"({"sql":"SELECT 1","bogus":1})"), Texts{"sql.query: there is no option bogus"});
     EXPECT_EQ(ask(R"({"sql":"SELECT 1","live":1})"),
               Texts{"sql.query: live must be true or false"});
     EXPECT_EQ(ask(R"({"sql":"SELECT 1","key":"a"})"), Texts{"sql.query: key is for live queries"});
@@ -200,7 +203,14 @@ TEST_F(SqlTest, opens_so_many_and_no_more) {
     std::vector<std::unique_ptr<Source>> open;
     for (std::size_t i = 0; i < limits::sql_queries_max; ++i) open.push_back(query("\"SELECT 1\""));
     EXPECT_EQ(ask("\"SELECT 1\""), Texts{"64 queries are open: end some of them first"});
+    // Live ones are counted apart.
+    const std::string live = R"({"live":true,"sql":"SELECT 1 AS a"})";
+    EXPECT_EQ(ask(live, 1), Texts{R"({"a":1})"});
     open.pop_back();
+    EXPECT_EQ(ask("\"SELECT 1 AS a\""), Texts{R"({"a":1})"});
+    open.clear();
+    for (std::size_t i = 0; i < limits::sql_queries_max; ++i) open.push_back(query(live));
+    EXPECT_EQ(ask(live), Texts{"64 live queries are open: end some of them first"});
     EXPECT_EQ(ask("\"SELECT 1 AS a\""), Texts{R"({"a":1})"});
 }
 
