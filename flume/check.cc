@@ -1,6 +1,7 @@
 #include "flume/check.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,12 +11,16 @@
 #include "flume/deletion.h"
 #include "flume/envelope.h"
 #include "flume/offset_log.h"
+#include "flume/sqlite.h"
 
 namespace sbot::flume {
 namespace {
 
 constexpr std::size_t troubles_listed_max = 20;
 constexpr std::size_t entries_at_once = 1000;
+constexpr std::size_t page_troubles_listed_max = 5;
+constexpr const char* index_advice =
+    ": `sbot flume rebuild` makes it anew (`sbot rebuild` while the server runs)";
 
 /// What a feed's next message must be.
 struct Chain {
@@ -38,8 +43,11 @@ class Checker {
         ++report_.trouble_count;
     }
     Result<void> read_journal();
-    Result<void> open_index();
-    Result<void> look_at(const Entry& entry);
+    void open_index();
+    Result<void> check_pages();
+    void give_up_index(const Error& why);
+    void look_at(const Entry& entry);
+    void look_up(const Envelope& envelope, Offset at);
     void look_at_chain(const Envelope& envelope, Offset at);
     /// Messages may be missing of which nobody knows whose they were.
     bool something_unknown() const {
@@ -94,22 +102,49 @@ Result<void> Checker::read_journal() {
     return {};
 }
 
-Result<void> Checker::open_index() {
-    auto info = files_.info(index_path_);
-    if (!info) return {};
-    auto reader = CoreReader::open(index_path_);
-    if (reader) {
-        auto covered = (*reader)->covered();
-        if (covered) {
-            covered_ = *covered;
-            index_ = std::move(*reader);
-            report_.has_index = true;
-            return {};
-        }
-        reader = covered.error();
+/// What is known of it so far stays; it is not asked any more.
+void Checker::give_up_index(const Error& why) {
+    trouble("the index is damaged or cannot be read: " + why.what + index_advice);
+    report_.index_damaged = true;
+    index_.reset();
+}
+
+/// By SQLite: pages, rows, and what stands in each twice.
+Result<void> Checker::check_pages() {
+    sqlite::Database::Options how;
+    how.read_only = true;
+    auto database = sqlite::Database::open(index_path_, how);
+    if (!database) return std::move(database).error();
+    auto found = database->prepare("PRAGMA quick_check(100)");
+    if (!found) return std::move(found).error();
+    std::string said;
+    std::size_t count = 0;
+    for (;;) {
+        auto more = found->step();
+        if (!more) return std::move(more).error();
+        if (!*more) break;
+        const std::string_view line = found->text(0);
+        if (line == "ok") continue;
+        if (count++ < page_troubles_listed_max)
+            said += (said.empty() ? "" : "; ") + std::string(line);
     }
-    trouble("the index cannot be read: " + reader.error().what);
-    return {};
+    if (count == 0) return {};
+    if (count > page_troubles_listed_max) said += "; and more";
+    std::replace(said.begin(), said.end(), '\n', ' ');
+    return error(Errc::corrupt, said);
+}
+
+void Checker::open_index() {
+    auto info = files_.info(index_path_);
+    if (!info) return;
+    report_.has_index = true;
+    if (auto ok = check_pages(); !ok) return give_up_index(ok.error());
+    auto reader = CoreReader::open(index_path_);
+    if (!reader) return give_up_index(reader.error());
+    auto covered = (*reader)->covered();
+    if (!covered) return give_up_index(covered.error());
+    covered_ = *covered;
+    index_ = std::move(*reader);
 }
 
 /// True if all of a feed's messages from `from` to before `to` are known to be deleted.
@@ -142,13 +177,23 @@ void Checker::look_at_chain(const Envelope& envelope, Offset at) {
     chain = {envelope.sequence, envelope.key};
 }
 
-Result<void> Checker::look_at(const Entry& entry) {
+void Checker::look_up(const Envelope& envelope, Offset at) {
+    ++covered_messages_;
+    auto found = index_->by_key(envelope.key);
+    if (!found) return give_up_index(found.error());
+    if (*found != at) {
+        trouble("entry " + std::to_string(at) + ": " + envelope.key.text() +
+                (*found ? " is elsewhere by the index" : " is not in the index"));
+    }
+}
+
+void Checker::look_at(const Entry& entry) {
     ++report_.entries;
     auto known = deleted_.find(entry.offset);
     if (entry.data.empty()) {
         ++report_.deleted;
         if (known == deleted_.end()) ++report_.deleted_unknown;
-        return {};
+        return;
     }
     // Another one may lie there by now.
     if (known != deleted_.end() && deleted_of(entry) == known->second) {
@@ -157,19 +202,11 @@ Result<void> Checker::look_at(const Entry& entry) {
     auto envelope = read_envelope(document_, entry.data);
     if (!envelope) {
         trouble("entry " + std::to_string(entry.offset) + ": " + envelope.error().what);
-        return {};
+        return;
     }
     ++report_.messages;
     look_at_chain(*envelope, entry.offset);
-    if (!index_ || !covered_ || entry.offset > *covered_) return {};
-    ++covered_messages_;
-    auto found = index_->by_key(envelope->key);
-    if (!found) return std::move(found).error();
-    if (*found != entry.offset) {
-        trouble("entry " + std::to_string(entry.offset) + ": " + envelope->key.text() +
-                (*found ? " is elsewhere by the index" : " is not in the index"));
-    }
-    return {};
+    if (index_ && covered_ && entry.offset <= *covered_) look_up(*envelope, entry.offset);
 }
 
 /// The index as a whole, once all of the log was seen.
@@ -199,7 +236,7 @@ Result<void> Checker::compare_index() {
 Result<CheckReport> Checker::run(const OnProgress& progress) {
     if (auto ok = read_journal(); !ok) return std::move(ok).error();
     // Before the log is opened: it may only be behind.
-    if (auto ok = open_index(); !ok) return std::move(ok).error();
+    open_index();
     OffsetLog::Options how;
     how.read_only = true;
     auto log = OffsetLog::open(files_, log_path_, how);
@@ -209,7 +246,7 @@ Result<CheckReport> Checker::run(const OnProgress& progress) {
     if (covered_ && (!(*log)->latest() || *covered_ > *(*log)->latest())) {
         trouble("the index is ahead of the log");
     }
-    report_.index_behind = report_.has_index && covered_ && *covered_ < report_.bytes
+    report_.index_behind = index_ && covered_ && *covered_ < report_.bytes
                                ? (*log)->latest().value_or(0) - *covered_
                                : 0;
     Range all;
@@ -221,9 +258,7 @@ Result<CheckReport> Checker::run(const OnProgress& progress) {
         if (!batch) return std::move(batch).error();
         if (batch->empty()) break;
         report_.damage = (*cursor)->damage();
-        for (const Entry& entry : *batch) {
-            if (auto ok = look_at(entry); !ok) return std::move(ok).error();
-        }
+        for (const Entry& entry : *batch) look_at(entry);
         if (progress) progress(batch->back().offset, report_.bytes);
     }
     report_.damage = (*cursor)->damage();
@@ -243,7 +278,13 @@ Result<CheckReport> Checker::run(const OnProgress& progress) {
     if (report_.journal_pending > 0) {
         trouble(std::to_string(report_.journal_pending) + " deletions were begun, not finished");
     }
-    if (auto ok = compare_index(); !ok) return std::move(ok).error();
+    report_.deleted_beyond = static_cast<std::uint64_t>(
+        std::distance(deleted_.lower_bound(report_.bytes), deleted_.end()));
+    if (report_.deleted_beyond > 0) {
+        trouble("the journal knows " + std::to_string(report_.deleted_beyond) +
+                " deleted entries beyond the log's end: it was cut off, or is another one");
+    }
+    if (auto ok = compare_index(); !ok) give_up_index(ok.error());
     if (progress) progress(report_.bytes, report_.bytes);
     return std::move(report_);
 }

@@ -21,6 +21,8 @@ struct CheckReport {
     Damage damage;
     std::uint64_t journal_bytes = 0, journal_pending = 0;
     bool has_journal = false, has_index = false;
+    bool index_damaged = false;         ///< it is there, and cannot be trusted
+    std::uint64_t deleted_beyond = 0;   ///< by the journal, where the log has come to no more
     Offset index_behind = 0;            ///< bytes of the log that the index has not seen yet
     std::uint64_t trouble_count = 0;    ///< in all
     std::vector<std::string> troubles;  ///< the first of them, a line each
@@ -30,7 +32,8 @@ struct CheckReport {
 
 /// Compares everything with everything: lengths and ends of the records, each feed's chain
 /// (sequences without a gap that no deletion explains, `previous`), log against journal, the index
-/// against both. Error where that cannot be done at all.
+/// in itself and against both. Error where that cannot be done at all, for the log or the journal;
+/// an index that cannot be read is a trouble.
 Result<CheckReport> check(base::Files& files, const std::string& log_path,
                           const std::string& index_path, const OnProgress& progress);
 

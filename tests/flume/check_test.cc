@@ -234,6 +234,50 @@ TEST(Check, finds_an_index_that_does_not_fit_and_a_chain_with_a_gap) {
     EXPECT_NE(report.troubles[0].find("is not in the index"), std::string::npos);
 }
 
+TEST(Check, finds_a_journal_that_knows_more_than_the_log_has) {
+    Folder folder;
+    folder.del({3, 4, 10});
+    std::filesystem::resize_file(folder.log_path(), folder.offsets()[5]);
+    auto report = folder.look();
+    EXPECT_EQ(report.deleted_beyond, 1u);
+    folder.close();
+    ASSERT_TRUE(folder.files.remove(folder.index_path()));
+    std::filesystem::resize_file(folder.log_path(), 0);
+    report = folder.look();
+    EXPECT_EQ(report.deleted_beyond, 3u);
+    ASSERT_FALSE(report.good());
+    EXPECT_EQ(report.troubles[0],
+              "the journal knows 3 deleted entries beyond the log's end: it was "
+              "cut off, or is another one");
+}
+
+TEST(Check, finds_damage_in_the_index_and_reports_the_rest) {
+    Folder folder;
+    folder.close();
+    const std::string whole = folder.content(folder.index_path());
+    const std::size_t page = 4096;
+    ASSERT_GT(whole.size(), 8 * page);
+    std::string pages = whole;
+    std::fill(pages.begin() + page, pages.end() - page, 'x');
+    std::string one_row = whole;
+    const std::size_t row = one_row.find(key_of_number(7).text());
+    ASSERT_NE(row, one_row.npos);
+    std::fill_n(one_row.begin() + static_cast<std::ptrdiff_t>(row / page * page), 100, '\xff');
+    for (const std::string& spoilt : {pages, one_row, std::string(whole.size(), 'x'),
+                                      whole.substr(0, 5 * page), std::string("short")}) {
+        folder.put(folder.index_path(), spoilt);
+        auto report = folder.look();
+        EXPECT_TRUE(report.has_index && report.index_damaged);
+        EXPECT_EQ(report.messages, 12u);
+        ASSERT_FALSE(report.good());
+        EXPECT_TRUE(report.troubles[0].starts_with("the index is damaged")) << report.troubles[0];
+        EXPECT_NE(report.troubles[0].find("sbot flume rebuild"), std::string::npos);
+        EXPECT_EQ(report.trouble_count, 1u);
+    }
+    folder.put(folder.index_path(), whole);
+    EXPECT_EQ(folder.trouble(), "");
+}
+
 /// A log in memory, and what a server would do with its head file.
 struct HeadBench {
     const std::string path = "/d/log.offset";
