@@ -1,6 +1,7 @@
 #include "flume/message_index.h"
 
 #include "flume/envelope.h"
+#include "flume/view.h"
 
 namespace sbot::flume {
 namespace {
@@ -97,6 +98,19 @@ Result<void> MessageIndex::apply(std::span<const News> news, const Position& pos
 
 Result<std::int64_t> MessageIndex::count() {
     return database_.number("SELECT count(*) FROM messages");
+}
+
+Result<bool> MessageIndex::is_of_another(const Log& log) {
+    auto row = database_.prepare("SELECT offset,key FROM messages ORDER BY offset LIMIT 100");
+    if (!row) return std::move(row).error();
+    for (bool any = false;; any = true) {
+        auto more = row->step();
+        if (!more) return std::move(more).error();
+        if (!*more) return any;
+        auto entry = log.get(static_cast<Offset>(row->integer(0)));
+        if (!entry) continue;  // deleted, or another one lies across it
+        if (key_of(*entry) == row->text(1)) return false;
+    }
 }
 
 }  // namespace sbot::flume

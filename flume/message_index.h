@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "flume/follower.h"
+#include "flume/log.h"
 #include "flume/sqlite.h"
 
 namespace sbot::flume {
@@ -27,6 +28,9 @@ class MessageIndex {
     /// Takes in what the follower gave, of which `position` is behind.
     Result<void> apply(std::span<const News> news, const Position& position);
     Result<std::int64_t> count();
+    /// True if there are rows, and the log holds none of the first of them where they were: it is
+    /// another log, and to follow it would replace all of them.
+    Result<bool> is_of_another(const Log& log);
 
  private:
     explicit MessageIndex(sqlite::Database database) : database_(std::move(database)) {}

@@ -4,7 +4,9 @@
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -45,6 +47,41 @@ int complain(const Error& why) {
 std::string log_path(const Settings& settings) { return settings.folder + "/flume/log.offset"; }
 std::string index_path(const Settings& settings) { return settings.folder + "/flume/core.sqlite"; }
 
+// What the configuration takes from the command line, for any command.
+constexpr std::string_view settings_options[] = {"path", "config", "logging", "caps", "flume"};
+constexpr std::string_view index_options[] = {"db", "log", "follow"};
+
+/// The first option that means nothing here.
+std::optional<std::string> unknown_option(const base::Tree& options, bool is_index) {
+    for (auto& [name, value] : options.members()) {
+        auto is = [&name](std::string_view known) { return name == known; };
+        if (std::any_of(std::begin(settings_options), std::end(settings_options), is)) continue;
+        if (is_index && std::any_of(std::begin(index_options), std::end(index_options), is)) {
+            continue;
+        }
+        return name;
+    }
+    return std::nullopt;
+}
+
+/// A database that was made of another log stays as it is.
+Result<void> check_same_log(base::Files& files, flume::MessageIndex& index, const std::string& path,
+                            const std::string& database) {
+    auto rows = index.count();
+    if (!rows) return std::move(rows).error();
+    if (*rows == 0) return {};
+    flume::OffsetLog::Options how;
+    how.read_only = true;
+    auto log = flume::OffsetLog::open(files, path, how);
+    if (!log) return std::move(log).error();
+    auto other = index.is_of_another(**log);
+    if (!other) return std::move(other).error();
+    if (!*other) return {};
+    return error(Errc::invalid, database + " was made of another log, of which nothing is in " +
+                                    path +
+                                    ": name another file with --db, or remove this one first");
+}
+
 volatile std::sig_atomic_t stopped = 0;
 void stop(int) { stopped = 1; }
 
@@ -60,6 +97,9 @@ int index(const Settings& settings, const base::Tree& options) {
     const bool follow = options.at("follow").truthy();
     base::PosixFiles files;
     if (auto there = files.info(path); !there && !follow) return complain(there.error());
+    if (auto same = check_same_log(files, **index, path, options.at("db").text()); !same) {
+        return complain(same.error());
+    }
     std::signal(SIGINT, &stop);
     std::signal(SIGTERM, &stop);
     flume::LogWatch watch(path);
@@ -107,6 +147,8 @@ int check(const Settings& settings) {
     }
     if (!report->has_index) {
         std::printf("index    none\n");
+    } else if (report->index_damaged) {
+        std::printf("index    damaged\n");
     } else if (report->index_behind > 0) {
         std::printf("index    %" PRIu64 " bytes of the log behind\n", report->index_behind);
     } else {
@@ -275,6 +317,10 @@ int stats(const Settings& settings) {
 
 int run_flume_command(const Settings& settings, const Arguments& command) {
     const std::string what = command.words.size() > 1 ? command.words[1].text() : std::string();
+    if (auto unknown = unknown_option(command.options, what == "index")) {
+        std::fprintf(stderr, "sbot: there is no option --%s\n%s", unknown->c_str(), usage);
+        return failed;
+    }
     if (what == "index") return index(settings, command.options);
     if (what == "check") return check(settings);
     if (what == "repair") return repair(settings);

@@ -382,6 +382,16 @@ TEST(MessageIndex, holds_what_the_log_holds) {
     EXPECT_EQ(row.text(1), feed.text());
     EXPECT_EQ(row.text(2), "post");
     EXPECT_TRUE(row.text(3).starts_with("{\"author\":"));
+    // It knows its log again, also where entries were deleted, and another one.
+    auto index = std::move(MessageIndex::open(folder.path("my.sqlite")).value());
+    EXPECT_FALSE(index->is_of_another(*writer.log).value());
+    writer.del(writer.offsets()[0]);
+    EXPECT_FALSE(index->is_of_another(*writer.log).value());
+    base::MemoryFiles elsewhere;
+    auto another = std::move(OffsetLog::open(elsewhere, log_path, {}).value());
+    EXPECT_TRUE(index->is_of_another(*another).value());
+    auto empty = std::move(MessageIndex::open(folder.path("empty.sqlite")).value());
+    EXPECT_FALSE(empty->is_of_another(*another).value());
     // Another database stays as it is.
     auto other = std::move(sqlite::Database::open(folder.path("other"), {}).value());
     ASSERT_TRUE(other.run("CREATE TABLE mine(x)"));

@@ -109,6 +109,19 @@ run(async () => {
             assert.deepStrictEqual([status, Number(said.split(' ')[0])], [0, keys.length]);
         }
     });
+    await test('a database of another log, and unknown options, are refused', async () => {
+        const db = path.join(server.folder, 'two');
+        const other = path.join(server.folder, 'other.offset');
+        fs.writeFileSync(other, '');
+        const index = (...more) => spawnSync(programs.sbot, ['flume', 'index', '--db', db, ...more],
+                                             { encoding: 'utf8' });
+        const done = index('--log', other);
+        assert.deepStrictEqual([done.status, /made of another log/.test(done.stderr)], [2, true]);
+        assert.match(index('--log', follower.log).stdout, new RegExp(`^${keys.length} messages`));
+        assert.match(index('--log', follower.log, '--bogus').stderr, /no option --bogus/);
+        const [status, said] = tool(server, 'check', '--db', db);
+        assert.deepStrictEqual([status, /no option --db/.test(said)], [2, true]);
+    });
     await test('check and stats read beside a server, the others refuse', async () => {
         let [status, said] = tool(server, 'check');
         assert.deepStrictEqual([status, said.includes('all is well')], [0, true], said);
