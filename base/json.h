@@ -192,6 +192,9 @@ class Elements {
     std::uint32_t first_;
 };
 
+/// Whether `Document::parse` would read it. Several times as fast.
+bool well_formed(std::string_view text);
+
 /// `JSON.stringify(value)`; an absent value is written as `null`.
 void append_compact(std::string& out, Value value);
 std::string compact(Value value);

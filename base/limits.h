@@ -85,6 +85,9 @@ inline constexpr std::size_t log_block_bytes = std::size_t{256} << 10;
 /// the more they hold.
 inline constexpr std::size_t log_block_bytes_max = std::size_t{4} << 20;
 
+/// Damaged entries that a server remembers to have told of.
+inline constexpr std::size_t damage_places_remembered_max = 1000;
+
 /// Entries of one record of the journal (a deletion takes some 230 bytes each), and the longest
 /// record: a reader holds one.
 inline constexpr std::size_t journal_entries_max = 1000;

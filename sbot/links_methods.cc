@@ -100,17 +100,22 @@ struct Readable {
 
     bool read(const Entries& entries, flume::Offset at) {
         auto data = entries.log->get(at);
-        return data && take(base::text_of(*data), entries.unboxer);
+        if (data) return take(entries, at, base::text_of(*data));
+        if (is_damage(data.error())) entries.damage->met(at);
+        return false;
     }
-    bool take(std::string_view text, const message::Unboxer& unboxer) {
+    bool take(const Entries& entries, flume::Offset at, std::string_view text) {
         record = text;
         opened.clear();
         auto parsed = flume::read_envelope(document, base::bytes_of(record));
-        if (!parsed) return false;
+        if (!parsed) {
+            if (!document.root().exists()) entries.damage->met(at);  // else it is no message
+            return false;
+        }
         envelope = *parsed;
         content = envelope->content;
         if (!content.is_string()) return true;
-        opened = unboxed_or_stored(envelope->value, unboxer, {});
+        opened = unboxed_or_stored(envelope->value, entries.unboxer, {});
         if (opened_document.parse_borrowed(opened)) content = opened_document.root()["content"];
         return true;
     }
@@ -164,6 +169,7 @@ Result<std::vector<flume::Row>> some_of_the_log(const GatherJob& job) {
         if (!*entry) break;
         rows.push_back({0, (*entry)->offset, {}});
     }
+    job.entries->damage->met((*cursor)->damage());
     return rows;
 }
 
@@ -267,7 +273,8 @@ Fresh fresh_links(std::shared_ptr<const Entries> entries, flume::Range range, Li
         auto entry = (*cursor)->next();
         if (!entry) result.failed = std::move(entry).error();
         if (!entry || !*entry) return result;
-        if (!message.take(base::text_of((*entry)->data), entries->unboxer)) continue;
+        const std::string_view stored = base::text_of((*entry)->data);
+        if (!message.take(*entries, (*entry)->offset, stored)) continue;
         std::string author = message.envelope->author.text();
         for (const flume::Link& link : flume::links_of(message.content)) {
             if (!options.wants(author, link)) continue;

@@ -90,6 +90,10 @@ AsyncReply<Body> get_at(LogServices& services, double offset) {
     auto reading = services.reading.by_offset(static_cast<flume::Offset>(offset));
     auto record = co_await reading;
     if (!record) co_return remote(record.error());
+    if (!json::well_formed(*record)) {
+        services.reading.damaged(static_cast<flume::Offset>(offset));
+        co_return remote(damaged_error(static_cast<flume::Offset>(offset)));
+    }
     Shape shape;
     shape.unboxer = &services.unboxer;
     shape.read_keys = services.reading.read_keys();
@@ -204,19 +208,20 @@ SourceReply by_standard_options(LogServices& services, const Request& request, Q
     return services.reading.stream(std::move(query), *options);
 }
 
-SourceReply by_feed(LogServices& services, Reply<UserOptions> options) {
+SourceReply by_feed(LogServices& services, Reply<UserOptions> options, bool for_peer = false) {
     if (!options) return std::move(options).error();
     auto feed = FeedId::parse(options->id);
     if (!feed) return SourceReply(std::make_unique<Empty>());
     Query query;
     query.by = Query::By::sequence;
     query.feed = *feed;
+    query.gapless = for_peer;
     return services.reading.stream(std::move(query), options->stream);
 }
 
 /// A server of the reference answers live calls that are up to date from another place, as bare
 /// messages whatever was asked for.
-SourceReply history(LogServices& services, const Request& request) {
+SourceReply history(LogServices& services, const Request& request, bool for_peer) {
     auto options = history_options(request.arg(0));
     if (options && options->stream.live) {
         auto feed = FeedId::parse(options->id);
@@ -227,7 +232,7 @@ SourceReply history(LogServices& services, const Request& request) {
             options->stream.values = true;
         }
     }
-    return by_feed(services, std::move(options));
+    return by_feed(services, std::move(options), for_peer);
 }
 
 /// A feed's messages for a peer, for as long as it may have them.
@@ -260,11 +265,11 @@ void learn_from(LogServices& services, const FeedId& feed, const FeedId& peer, j
 
 /// As ssb-replicate does it, and besides: a feed that we block is not passed on to anybody.
 SourceReply history_for_caller(LogServices& services, const Request& request) {
-    auto messages = history(services, request);
+    const bool all = request.caller.rights == muxrpc::Rights::local;
+    auto messages = history(services, request, !all);
     json::Value given = request.arg(0);
     auto feed = FeedId::parse(given.is_string() ? given.string() : given["id"].string());
     auto peer = FeedId::parse(request.caller.id);
-    bool all = request.caller.rights == muxrpc::Rights::local;
     if (!messages || all || !feed || !peer) return messages;
     learn_from(services, *feed, *peer, given);
     if (!services.friends.may_pass(*feed, *peer)) return SourceReply(std::make_unique<Empty>());

@@ -102,7 +102,8 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     });
     node->feeds_ = std::make_unique<Feeds>(node->pool_, *node->writer_, node->keys_,
                                            node->settings_.hmac, node->time_, node->random_);
-    node->readable_.reset(new Entries{node->entries_, node->unboxer_});
+    node->readable_.reset(
+        new Entries{node->entries_, node->unboxer_, std::make_shared<DamageNotice>(log)});
     node->reading_ = std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_,
                                                *node->indexer_, node->view_->path());
     if (auto opened = node->open_blobs(); !opened) return std::move(opened).error();

@@ -78,10 +78,21 @@ std::optional<Body> raw_item(const RawJob& job, const flume::Entry& entry) {
     std::string offset = std::to_string(entry.offset);
     if (job.offsets && !job.values) return Body::json(offset);
     if (entry.data.empty()) return std::nullopt;  // deleted
-    Shape shape;
+    const std::string_view stored = base::text_of(entry.data);
+    // Whatever is JSON goes out: others may have other things than messages in their log.
+    if (!json::well_formed(stored)) {
+        job.entries->damage->met(entry.offset);
+        return std::nullopt;
+    }
+    std::optional<Body> value;
     // Where only values are asked for the reference passes its own opening by.
-    if (job.offsets || job.values) shape.unboxer = job.unbox ? &job.entries->unboxer : nullptr;
-    auto value = shaped(base::text_of(entry.data), shape, 0);
+    if (job.unbox && (job.offsets || job.values)) {
+        Shape shape;
+        shape.unboxer = &job.entries->unboxer;
+        value = shaped(stored, shape, 0);
+    } else {
+        value = Body::json(stored);
+    }
     if (!value || !job.offsets) return value;
     json::Writer out;
     out.begin_object();
@@ -103,16 +114,17 @@ RawPage read_raw(RawJob job) {
         auto entry = (*cursor)->next();
         if (!entry) {
             page.failed = std::move(entry).error();
-            return page;
+            break;
         }
         if (!*entry) {
             page.exhausted = true;
-            return page;
+            break;
         }
         ++page.met;
         page.last = (*entry)->offset;
         if (auto item = raw_item(job, **entry)) page.items.push_back(std::move(*item));
     }
+    job.entries->damage->met((*cursor)->damage());
     return page;
 }
 

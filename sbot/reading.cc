@@ -35,6 +35,7 @@ struct PageResult {
     std::deque<muxrpc::Body> items;
     std::optional<flume::Row> last;
     bool short_page = false;
+    bool ended = false;  // at a damaged entry, for one who can use nothing behind it
     std::optional<Error> failed;
 };
 
@@ -55,11 +56,41 @@ bool within(const flume::Bounds& bounds, double at) {
            (!bounds.lt || at < *bounds.lt) && (!bounds.lte || at <= *bounds.lte);
 }
 
+/// One entry as it was asked for: nothing where it is damaged, or not wanted.
+struct Item {
+    std::optional<muxrpc::Body> body;
+    bool damaged = false;
+};
+
+/// New messages in the order of resolved times come as they arrive; `bounds` pick among them.
+bool is_resolved_live(const PageJob& job) {
+    return job.live && job.query.by == Query::By::resolved;
+}
+
+Result<Item> item_at(const PageJob& job, const flume::Row& row, const flume::Bounds& bounds,
+                     json::Document& document) {
+    auto record = job.entries->log->get(row.offset);
+    if (!record) {
+        if (is_damage(record.error())) return Item{{}, true};
+        if (record.error().code == Errc::not_found) return Item();  // deleted since
+        return std::move(record).error();
+    }
+    double rts = row.at;
+    if (is_resolved_live(job)) {
+        auto envelope = flume::read_envelope(document, *record);
+        if (!envelope) return Item{{}, true};
+        rts = envelope->resolved();
+        if (!within(bounds, rts)) return Item();
+    }
+    Item item{shaped(base::text_of(*record), job.shape, rts)};
+    item.damaged = !item.body;
+    return item;
+}
+
 PageResult read_page(PageJob job) {
     PageResult result;
     flume::Bounds bounds = job.page.bounds;
-    bool resolved_live = job.live && job.query.by == Query::By::resolved;
-    if (resolved_live) job.page.bounds = {};
+    if (is_resolved_live(job)) job.page.bounds = {};
     auto rows = rows_of(job);
     if (!rows) {
         result.failed = std::move(rows).error();
@@ -80,22 +111,19 @@ PageResult read_page(PageJob job) {
         }
         result.last = row;
         if (row.offset >= job.end) continue;
-        auto record = job.entries->log->get(row.offset);
-        if (!record) {
-            if (record.error().code == Errc::not_found) continue;  // deleted since
-            result.failed = std::move(record).error();
+        auto item = item_at(job, row, bounds, document);
+        if (!item) {
+            result.failed = std::move(item).error();
             return result;
         }
-        double rts = row.at;
-        if (resolved_live) {
-            auto envelope = flume::read_envelope(document, *record);
-            if (!envelope || !within(bounds, envelope->resolved())) continue;
-            rts = envelope->resolved();
+        if (item->damaged) job.entries->damage->met(row.offset);
+        if (item->damaged && job.query.gapless) {
+            result.ended = true;
+            break;
         }
-        if (auto body = shaped(base::text_of(*record), job.shape, rts)) {
-            bytes += body->data.size();
-            result.items.push_back(std::move(*body));
-        }
+        if (!item->body) continue;
+        bytes += item->body->data.size();
+        result.items.push_back(std::move(*item->body));
     }
     result.reader = std::move(job.reader);
     return result;
@@ -154,9 +182,13 @@ Found<std::vector<Bytes>> read_values(std::unique_ptr<flume::CoreReader> reader,
     for (const flume::Row& row : *rows) {
         if (row.at != static_cast<double>(first + values.size()) || bytes > page_bytes_max) break;
         auto record = from->log->get(row.offset);
-        if (!record) break;  // deleted
-        auto body = shaped(base::text_of(*record), bare, 0);
-        if (!body) break;
+        if (!record && !is_damage(record.error())) break;  // deleted
+        std::optional<muxrpc::Body> body;
+        if (record) body = shaped(base::text_of(*record), bare, 0);
+        if (!body) {
+            from->damage->met(row.offset);
+            break;
+        }
         bytes += body->data.size();
         values.push_back(std::move(body->data));
     }
@@ -167,6 +199,20 @@ Result<std::string> read_at(std::shared_ptr<const Entries> entries, flume::Offse
     auto record = entries->log->get(at);
     if (!record) return std::move(record).error();
     return base::to_text(*record);
+}
+
+/// The envelope of a message that the index has there.
+Result<std::string> read_message(std::shared_ptr<const Entries> entries, flume::Offset at,
+                                 std::string key) {
+    auto record = read_at(entries, at);
+    if (!record && !is_damage(record.error())) return record;
+    if (record) {
+        // Empty where it was written by somebody who puts other members first.
+        std::string_view found = flume::key_of(base::bytes_of(*record));
+        if ((found.empty() || found == key) && is_envelope(*record)) return record;
+    }
+    entries->damage->met(at);
+    return damaged_error(at);
 }
 
 }  // namespace
@@ -282,6 +328,7 @@ class Reading::Stream final : public muxrpc::Source {
         if (page.failed) co_return trouble(*page.failed);
         reading_.give_back(std::move(page.reader));
         exhausted_ = page.short_page;
+        if (page.ended) part_ = Part::done;
         if (page.last) page_.after = page.last;
         items_ = std::move(page.items);
         if (part_ == Part::old && left_) {
@@ -366,7 +413,7 @@ io::Async<std::string> Reading::by_key(MessageId key) {
     auto finding = offset_of(key);
     auto offset = co_await finding;
     if (!offset) co_return std::move(offset).error();
-    auto reading = by_offset(*offset);
+    auto reading = pool_.run(&read_message, entries_, *offset, key.text());
     co_return co_await reading;
 }
 

@@ -13,6 +13,7 @@
 #include "io/sync.h"
 #include "message/private_box.h"
 #include "muxrpc/stream.h"
+#include "sbot/damage_notice.h"
 #include "sbot/feeds.h"
 #include "sbot/indexer.h"
 #include "sbot/shape.h"
@@ -26,6 +27,9 @@ struct Query {
     By by = By::received;
     FeedId feed;       ///< with `sequence`
     std::string type;  ///< with `type`, of the plain content, cut as the index cuts it
+    /// Ends where an entry is damaged, which is passed over otherwise: for a peer, to whom all that
+    /// comes behind a gap is of no use.
+    bool gapless = false;
 };
 
 /// What is read: jobs in the pool share it, since one that has begun goes on when nobody waits for
@@ -33,6 +37,7 @@ struct Query {
 struct Entries {
     std::shared_ptr<const flume::Log> log;
     message::Unboxer unboxer;
+    std::shared_ptr<DamageNotice> damage;  ///< hears of what could not be read
 };
 
 /// Reads the log through its index, a page at a time, on the pool: each page has a database
@@ -84,13 +89,16 @@ class Reading {
     const std::shared_ptr<const ReadKeys>& read_keys() const { return read_keys_; }
 
     /// A stored envelope. Errors: `not_found` for an unknown message, or a deleted one (with the
-    /// log's words).
+    /// log's words); `corrupt` for a damaged one.
     io::Async<std::string> by_key(MessageId key);
+    /// What lies there, as it is. Errors: `not_found`.
     io::Async<std::string> by_offset(flume::Offset at);
+    /// What was found there is no JSON.
+    void damaged(flume::Offset at) { entries_->damage->met(at); }
     /// The messages of a feed that are in the log, in order.
     io::Async<std::vector<std::pair<std::string, flume::Offset>>> all_of(FeedId feed);
     /// Bare values of a feed from `first` to `last`, as many as make a page and without a gap:
-    /// fewer where one is not there.
+    /// fewer where one is not there, or is damaged.
     io::Async<std::vector<Bytes>> values_of(FeedId feed, Sequence first, Sequence last);
     /// Where a message lies. Error `not_found`, with the reference's words.
     io::Async<flume::Offset> offset_of(MessageId key);

@@ -24,6 +24,9 @@ struct Shape {
     std::shared_ptr<const ReadKeys> read_keys{};  ///< and with these; may be null
 };
 
+/// Whether an entry is an envelope, to the last byte: what is sent as it is stored must be.
+bool is_envelope(std::string_view record);
+
 /// Nothing where the record cannot be read. `rts` counts only with keys and values.
 std::optional<muxrpc::Body> shaped(std::string_view record, const Shape& shape, double rts);
 

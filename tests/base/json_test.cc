@@ -65,6 +65,83 @@ TEST(Json, takes_or_refuses_a_text_with_any_bit_flipped_but_stays_whole) {
     }
 }
 
+TEST(Json, the_quick_check_takes_what_is_parsed_and_nothing_else) {
+    auto agree = [](std::string_view text) {
+        EXPECT_EQ(json::well_formed(text), json::Document::parse(text).has_value()) << text;
+    };
+    for (const auto& line : tests::read_vectors("json.jsonl")) agree(line.root()["in"].string());
+    for (const char* text : {"",
+                             " ",
+                             "1",
+                             "-",
+                             "-0",
+                             "01",
+                             "1.",
+                             ".5",
+                             "1e",
+                             "1e+",
+                             "1E-5 ",
+                             "nul",
+                             "null ",
+                             "truex",
+                             "\"",
+                             "\"\\",
+                             "\"\\u00\"",
+                             "\"\\u00fG\"",
+                             "\"\\ud800\\u\"",
+                             "\"\\x\"",
+                             "\"a\tb\"",
+                             "\"\xff\"",
+                             "\"\xe2\x82\"",
+                             "\xef\xbb\xbf{}",
+                             "[",
+                             "]",
+                             "[]",
+                             "[,]",
+                             "[1,]",
+                             "[1 2]",
+                             "{",
+                             "{}",
+                             "{,}",
+                             "{\"a\"}",
+                             "{\"a\":}",
+                             "{\"a\":1,}",
+                             "{\"a\":1]",
+                             "[1}",
+                             "{a:1}",
+                             "{1:1}",
+                             "[] []",
+                             "[[]",
+                             "[[],{}]",
+                             "{\"a\" : [ 1 , { } ] }\n"}) {
+        agree(text);
+    }
+    const std::string text = R"({"a":[1,-2.5e3,"x\u00e9\ud800é😀",true,false,null],"b":{"2":0}})";
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        agree(std::string_view(text).substr(0, at));
+        for (int byte = 0; byte < 256; ++byte) {
+            std::string other = text;
+            other[at] = static_cast<char>(byte);
+            agree(other);
+        }
+    }
+    for (std::size_t depth :
+         {std::size_t{62}, std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{129},
+          limits::json_depth_max, limits::json_depth_max + 1}) {
+        std::string opening, closing;
+        for (std::size_t i = 0; i < depth; ++i) {
+            const bool object = i % 3 == 0;
+            opening += object ? "{\"a\":" : "[1,";
+            closing.insert(0, object ? "}" : "]");
+        }
+        agree(opening + "2" + closing);
+        agree(opening + "[]" + closing);
+        std::string crossed = closing;
+        std::swap(crossed[depth - 1], crossed[depth - 2]);
+        agree(opening + "2" + crossed);
+    }
+}
+
 TEST(Json, says_where_a_text_goes_wrong) {
     auto bad = json::Document::parse(R"({"a":01})");
     ASSERT_FALSE(bad);

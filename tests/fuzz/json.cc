@@ -1,5 +1,5 @@
 // JSON: whatever parses is printed to a text that parses to the same text again, with and without
-// indentation, and a bound on the printing is kept.
+// indentation, and a bound on the printing is kept. The quick check says what parsing says.
 
 #include "base/json.h"
 
@@ -53,7 +53,9 @@ std::size_t count(json::Value value) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     // Indentation grows with the square of the depth.
     constexpr std::size_t depth_max = 200;
-    auto document = json::Document::parse(ByteView(data, size), depth_max);
+    const ByteView text(data, size);
+    SBOT_ASSERT(json::well_formed(base::text_of(text)) == json::Document::parse(text).has_value());
+    auto document = json::Document::parse(text, depth_max);
     if (!document) return 0;
     std::string compact = json::compact(document->root());
     std::string indented = pretty(document->root());

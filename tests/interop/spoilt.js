@@ -162,6 +162,33 @@ async function the_log(good) {
             if (index !== 'with its index') missing('flume/core.sqlite')(folder);
         }, { want: texts.slice(1) });
     }
+    await test('a message is overwritten: passed over, and said where', async () => {
+        const folder = copy_of(good);
+        const data = fs.readFileSync(log_of(folder));
+        const keys = [...data.toString('latin1').matchAll(/"key":"(%[^"]*)/g)].map((at) => at[1]);
+        data.fill('X', data.indexOf('"sequence":2'), data.indexOf('"sequence":2') + 16);
+        fs.writeFileSync(log_of(folder), data);
+        const server = await start(good, folder);
+        const rpc = await good.client('net');
+        const others = [texts[0], texts[2]];
+        const values = (items) => items.map((item) => (item.value.value || item.value).content.text);
+        for (const [name, options] of [
+            ['createLogStream', {}], ['createLogStream', { private: true }],
+            ['createLogStream', { raw: true }], ['createRawLogStream', {}],
+            ['createFeedStream', {}], ['createUserStream', { id: good.id }],
+            ['createHistoryStream', { id: good.id }], ['messagesByType', 'post']
+        ]) {
+            assert.deepStrictEqual(values(await collect(rpc, name, options)), others, name);
+        }
+        const message =
+            /^the message at offset \d+ of .*log\.offset is damaged: run `sbot flume check`$/;
+        await assert.rejects(call(rpc, 'get', keys[1]), { message });
+        assert.strictEqual((await call(rpc, 'get', keys[2])).content.text, texts[2]);
+        await close(rpc);
+        assert.strictEqual(await server.stop(), 0, server.err);
+        assert.strictEqual(server.err.match(/offset \d+ of .*is damaged and is passed over/g).length,
+                           1, server.err);
+    });
     await spoilt(good, 'the log is a folder', a_folder('flume/log.offset'),
                  { words: /log\.offset.*move/ });
 }

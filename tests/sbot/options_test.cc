@@ -114,7 +114,7 @@ TEST(StreamOptions, only_true_is_live_and_only_false_is_not_old) {
 }
 
 TEST(Shape, gives_what_was_asked_for) {
-    std::string value = R"({"author":"@a","content":{"type":"post"}})";
+    std::string value = R"({"author":"@a","sequence":1,"content":{"type":"post"}})";
     std::string record = R"({"key":"%k","value":)" + value + ",\"timestamp\":5}";
     auto text = [&record](bool keys, bool values, bool rts) {
         Shape shape;
@@ -138,13 +138,65 @@ TEST(Shape, passes_over_what_it_cannot_read) {
     }
 }
 
+/// The forms in which envelopes are written.
+std::vector<std::string> usual_records() {
+    const std::string author = "\"author\":\"" + pair_of(1).id.text() + "\",";
+    const std::string id = "%" + std::string(43, 'q') + "=.sha256";
+    const std::string end = ",\"signature\":\"" + std::string(86, 's') + "==.sig.ed25519\"}";
+    const std::string kinds[] = {"\"QUFB.box\"",
+                                 R"({"type":"post","n":[1,-2.5e3,{}],"t":"é\n\u00e9"})"};
+    std::vector<std::string> records;
+    for (const std::string& content : kinds) {
+        for (const std::string& first :
+             {"null,\"sequence\":1," + author, "\"" + id + "\"," + author + "\"sequence\":12,"}) {
+            records.push_back("{\"key\":\"" + id + "\",\"value\":{\"previous\":" + first +
+                              "\"timestamp\":1500000000000.25,\"hash\":\"sha256\",\"content\":" +
+                              content + end + ",\"timestamp\":1500000000001}");
+        }
+    }
+    return records;
+}
+
+TEST(Shape, knows_an_envelope_by_its_form) {
+    for (const std::string& record : usual_records()) {
+        EXPECT_TRUE(is_envelope(record)) << record;
+        EXPECT_TRUE(value_text(record)) << record;
+        EXPECT_TRUE(is_envelope(" " + record)) << "an unusual one";
+        for (std::size_t length = 0; length < record.size(); ++length) {
+            EXPECT_FALSE(is_envelope(std::string_view(record).substr(0, length))) << length;
+        }
+    }
+    EXPECT_FALSE(is_envelope(""));
+    EXPECT_FALSE(is_envelope("{}"));
+    EXPECT_FALSE(is_envelope(R"({"key":"%k","value":{}})"));
+}
+
+TEST(Shape, sends_only_json_whatever_befell_a_record) {
+    const std::string_view others("X\"\\{}[],:.-0e \n\0\x80", 17);
+    for (const std::string& record : usual_records()) {
+        for (std::size_t at = 0; at < record.size(); ++at) {
+            for (char other : others) {
+                std::string spoilt = record;
+                spoilt[at] = other;
+                for (bool keys : {true, false}) {
+                    Shape shape;
+                    shape.keys = keys;
+                    auto sent = shaped(spoilt, shape, 0);
+                    EXPECT_FALSE(sent && !json::Document::parse(sent->text())) << spoilt;
+                    EXPECT_FALSE(keys && sent.has_value() != is_envelope(spoilt)) << spoilt;
+                }
+            }
+        }
+    }
+}
+
 TEST(Shape, opens_what_is_for_us_and_leaves_the_rest) {
     base::SystemRandom random;
     auto own = pair_of(1), other = pair_of(2);
     std::vector<FeedId> to = {own.id};
     auto boxed = message::box(R"({"type":"post","text":"psst"})", to, random);
-    std::string record =
-        R"({"key":"%k","value":{"author":"@a","content":")" + *boxed + "\"},\"timestamp\":5}";
+    std::string record = R"({"key":"%k","value":{"author":"@a","sequence":1,"content":")" + *boxed +
+                         "\"},\"timestamp\":5}";
     message::Unboxer mine(own), theirs(other);
     Shape shape;
     shape.unboxer = &theirs;

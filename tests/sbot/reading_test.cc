@@ -62,6 +62,28 @@ class ReadingTest : public testing::Test {
         return query;
     }
 
+    /// Writes over what follows `place` in the entry of the n-th message, from 1 on.
+    flume::Offset spoil(int number, std::string_view place, std::size_t count = 16) {
+        auto cursor = store.log->scan({});
+        flume::Entry entry;
+        for (int i = 0; i < number; ++i) entry = **(*cursor)->next();
+        const std::size_t at = entry.offset + 4 + base::text_of(entry.data).find(place);
+        auto file = store.disk.open("log.offset", base::OpenFile{});
+        EXPECT_TRUE((*file)->write_at(at, Bytes(count, std::uint8_t{'X'})));
+        return entry.offset;
+    }
+    Query by(Query::By how) {
+        Query query = own_feed();
+        query.by = how;
+        query.type = "post";
+        return query;
+    }
+    MessageId key_of(int number) {
+        auto cursor = store.log->scan({});
+        for (int i = 1; i < number; ++i) (void)(*cursor)->next();
+        return *MessageId::parse(flume::key_of((**(*cursor)->next()).data));
+    }
+
     io::Loop loop;
     Store store;
 };
@@ -240,6 +262,76 @@ TEST_F(ReadingTest, a_deleted_record_is_passed_over) {
     auto gone = loop.run(store.reading->by_offset(at));
     ASSERT_FALSE(gone);
     EXPECT_TRUE(flume::is_deleted(gone.error()));
+}
+
+constexpr Query::By all_orders[] = {Query::By::received, Query::By::resolved, Query::By::sequence,
+                                    Query::By::type};
+
+TEST_F(ReadingTest, a_damaged_record_is_passed_over_and_told_of_once) {
+    publish(1, 4);
+    const MessageId second = key_of(2);
+    const flume::Offset at = spoil(2, "\"timestamp\":");
+    for (Query::By how : all_orders) {
+        EXPECT_EQ(all("{}", by(how)), (Texts{"1", "3", "4", "end"}));
+        EXPECT_EQ(all(R"({"reverse":true})", by(how)), (Texts{"4", "3", "1", "end"}));
+        EXPECT_EQ(all(R"({"keys":false})", by(how)), (Texts{"1", "3", "4", "end"}));
+        EXPECT_EQ(all(R"({"private":true})", by(how)), (Texts{"1", "3", "4", "end"}));
+        EXPECT_EQ(all(R"({"values":false})", by(how)).size(), 4U);
+    }
+    EXPECT_EQ(store.damage->count(), 1U);
+    auto alone = loop.run(store.reading->by_key(second));
+    ASSERT_FALSE(alone);
+    EXPECT_EQ(alone.error().code, Errc::corrupt);
+    EXPECT_EQ(alone.error().what, "the message at offset " + std::to_string(at) +
+                                      " of flume/log.offset is damaged: run `sbot flume check`");
+}
+
+TEST_F(ReadingTest, a_live_stream_passes_over_what_is_damaged_before_it_gets_there) {
+    publish(1, 1);
+    std::vector<std::unique_ptr<muxrpc::Source>> sources;
+    for (Query::By how : all_orders) {
+        sources.push_back(stream(R"({"live":true})", by(how)));
+        EXPECT_EQ(loop.run(items_of(*sources.back(), 2)), (Texts{"1", "sync"}));
+    }
+    publish(2, 4);
+    spoil(2, "\"content\":");
+    for (auto& source : sources) EXPECT_EQ(loop.run(items_of(*source, 2)), (Texts{"3", "4"}));
+}
+
+TEST_F(ReadingTest, records_without_their_frame_are_damaged_too) {
+    publish(1, 4);
+    const MessageId second = key_of(2), third = key_of(3);
+    // The end of one, and the length of the next.
+    spoil(2, ".sig.ed25519", 80);
+    for (Query::By how : all_orders) EXPECT_EQ(all("{}", by(how)), (Texts{"1", "4", "end"}));
+    EXPECT_EQ(store.damage->count(), 2U);
+    for (const MessageId& key : {second, third}) {
+        EXPECT_EQ(loop.run(store.reading->by_key(key)).error().code, Errc::corrupt);
+    }
+}
+
+TEST_F(ReadingTest, a_record_with_the_key_of_another_is_not_taken_for_it) {
+    publish(1, 2);
+    const MessageId second = key_of(2);
+    spoil(2, "=.sha256\"", 1);
+    spoil(2, second.text().substr(2), 5);
+    EXPECT_EQ(loop.run(store.reading->by_key(second)).error().code, Errc::corrupt);
+}
+
+TEST_F(ReadingTest, a_peer_gets_a_feed_up_to_what_is_damaged) {
+    publish(1, 4);
+    spoil(3, "\"author\":");
+    Query query = own_feed();
+    query.gapless = true;
+    EXPECT_EQ(all("{}", query), (Texts{"1", "2", "end"}));
+    EXPECT_EQ(all(R"({"live":true})", query), (Texts{"1", "2", "end"}));
+    auto values = [this](Sequence first) {
+        return loop.run(store.reading->values_of(store.own.id, first, 9))->size();
+    };
+    EXPECT_EQ(values(1), 2U);
+    EXPECT_EQ(values(3), 0U);
+    EXPECT_EQ(values(4), 1U);
+    EXPECT_EQ(store.damage->count(), 1U);
 }
 
 TEST_F(ReadingTest, one_message_by_its_key) {

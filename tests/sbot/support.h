@@ -113,7 +113,8 @@ class Store {
         writer = std::make_unique<Writer>(loop, *log, *indexer,
                                           [this](const Batch& batch) { batch_done(batch); });
         feeds = std::make_unique<Feeds>(pool, *writer, own, hmac, time, random);
-        std::shared_ptr<const Entries> entries(new Entries{log, message::Unboxer(own)});
+        damage = std::make_shared<DamageNotice>(logger);
+        std::shared_ptr<const Entries> entries(new Entries{log, message::Unboxer(own), damage});
         readable = entries;
         reading =
             std::make_unique<Reading>(pool, std::move(entries), *feeds, *indexer, view->path());
@@ -156,6 +157,8 @@ class Store {
     io::Pool pool;
     std::shared_ptr<CommitNews> news = std::make_shared<CommitNews>();
     std::shared_ptr<flume::OffsetLog> log;
+    base::Logger logger{base::LogLevel::error};
+    std::shared_ptr<DamageNotice> damage;
     std::shared_ptr<const Entries> readable;
     std::unique_ptr<flume::CoreView> view;
     std::unique_ptr<Indexer> indexer;
