@@ -69,7 +69,8 @@ Reply<LinkOptions> link_options(json::Value given) {
     json::Value rel = given["rel"];
     if (rel.truthy() && !rel.is_string()) return wrong("rel", "string");
     for (std::string_view name : {"live", "reverse", "keys", "values"}) {
-        if (!is_switch(given[name])) return wrong(name, "boolean");
+        const bool is_function = given.is_array() && name == "reverse";
+        if (is_function || !is_switch(given[name])) return wrong(name, "boolean");
     }
     options.source = *source;
     options.dest = *dest;

@@ -1,8 +1,10 @@
 #include "sbot/log_methods.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "base/number.h"
 #include "message/refs.h"
 #include "sbot/remote_error.h"
 
@@ -41,7 +43,18 @@ struct Wanted {
     std::string read_key;
 };
 
+RemoteError no_member(std::string_view of, std::string_view name) {
+    return {
+        "Cannot read properties of " + std::string(of) + " (reading '" + std::string(name) + "')",
+        "TypeError"};
+}
+
+RemoteError no_key() {
+    return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
+}
+
 Reply<Wanted> wanted(json::Value given) {
+    if (given.is_null()) return no_member("null", "id");
     if (!given.truthy()) return param_required();
     Wanted want;
     if (given.is_number()) {
@@ -49,19 +62,18 @@ Reply<Wanted> wanted(json::Value given) {
         return want;
     }
     bool is_object = given.is_object() || given.is_array();
-    if (given.is_true()) {  // passes for the number 1 there, and then for nothing
-        return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
+    if (given.is_true()) return no_key();  // passes for the number 1 there, and then for nothing
+    if (!is_object && !message::is_msg_link(given.string())) {
+        // So do texts that are numbers.
+        return std::isnan(base::to_number(given.string())) ? param_type("object") : no_key();
     }
-    if (!is_object && !message::is_msg_link(given.string())) return param_type("object");
     json::Value id = is_object ? given["id"] : given;
     if (is_object) {
         want.unbox = given["private"].is_true();
         want.meta = given["meta"].truthy();
         if (want.unbox) want.read_key = given["unbox"].string();
-        if (!id.exists()) {
-            return RemoteError{"Cannot read properties of undefined (reading 'length')",
-                               "TypeError"};
-        }
+        if (!id.exists()) return no_member("undefined", "length");
+        if (id.is_null()) return no_member("null", "length");
     }
     auto link = message::parse_link(id.string());
     if (link && id.string().find('?') != std::string_view::npos) {
@@ -77,22 +89,19 @@ Reply<Wanted> wanted(json::Value given) {
         return want;
     }
     want.id = id.string();
-    if (!message::is_msg(want.id)) {
-        return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
-    }
+    if (!message::is_msg(want.id)) return no_key();
     return want;
 }
 
 AsyncReply<Body> get_at(LogServices& services, double offset) {
-    if (!(offset > 0) || offset != std::floor(offset)) {
-        co_return RemoteError{"ssb-db.get: key *must* be a ssb message id or a flume offset"};
-    }
-    auto reading = services.reading.by_offset(static_cast<flume::Offset>(offset));
+    if (!(offset > 0) || offset != std::floor(offset)) co_return no_key();
+    const auto at = static_cast<flume::Offset>(std::min(offset, 9007199254740991.0));
+    auto reading = services.reading.by_offset(at);
     auto record = co_await reading;
     if (!record) co_return remote(record.error());
     if (!json::well_formed(*record)) {
-        services.reading.damaged(static_cast<flume::Offset>(offset));
-        co_return remote(damaged_error(static_cast<flume::Offset>(offset)));
+        services.reading.damaged(at);
+        co_return remote(damaged_error(at));
     }
     Shape shape;
     shape.unboxer = &services.unboxer;
@@ -202,7 +211,9 @@ SourceReply by_standard_options(LogServices& services, const Request& request, Q
         return raw_stream(services.raw, request.arg(0), true);
     }
     // The reference puts `gt: 0` beside a `gte` in createLogStream, and backwards only that counts.
-    if (by == Query::By::received && options->reverse && !options->gt) options->gte.reset();
+    json::Value gt = request.arg(0)["gt"];
+    const bool no_gt = !gt.exists() || gt.is_null();
+    if (by == Query::By::received && options->reverse && no_gt) options->gte.reset();
     Query query;
     query.by = by;
     return services.reading.stream(std::move(query), *options);

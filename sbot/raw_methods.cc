@@ -41,7 +41,9 @@ RawOptions raw_options(json::Value given) {
     options.old = !given["old"].is_false();
     options.live = (given["live"].truthy() || !options.old) && !range.reverse;
     double limit = given["limit"].number();
-    if (limit > 0) options.limit = static_cast<std::uint64_t>(std::min(limit, offset_max));
+    // Counted down to nothing over there, which a broken number never gets to.
+    if (limit > 0 && limit == std::floor(limit))
+        options.limit = static_cast<std::uint64_t>(std::min(limit, offset_max));
     // The exclusive one of two counts; from null the reference reads nothing.
     json::Value low = given["gt"].exists() ? given["gt"] : given["gte"];
     json::Value high = given["lt"].exists() ? given["lt"] : given["lte"];

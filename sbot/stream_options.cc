@@ -1,6 +1,7 @@
 #include "sbot/stream_options.h"
 
 #include <cmath>
+#include <limits>
 
 #include "message/refs.h"
 
@@ -9,21 +10,37 @@ namespace {
 
 using muxrpc::RemoteError;
 
-// More than any log can hold; larger limits are none.
-constexpr double limit_max = 9007199254740992.0;
-
 RemoteError wrong_option(std::string_view option, std::string_view type) {
     return {".0 of param " + std::string(option) + " must be of type \"" + std::string(type) + "\"",
             "UsageError"};
 }
 
+/// In the order in which the reference keeps its keys null and booleans come before all numbers,
+/// texts and lists behind them. (An object has no place in it, and ends the connection there.)
 std::optional<double> bound(json::Value given) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    if (!given.exists()) return std::nullopt;
+    if (given.is_number()) return given.number();
+    return given.is_null() || given.is_boolean() ? -infinity : infinity;
+}
+
+/// LevelDB takes the lowest 32 bits of what is in front of the point, as a signed number; below
+/// zero there is no limit.
+std::optional<std::uint64_t> limit_of(json::Value given) {
     if (!given.is_number()) return std::nullopt;
-    return given.number();
+    constexpr double numbers = 4294967296.0;
+    double count = std::fmod(std::trunc(given.number()), numbers);
+    if (std::isnan(count)) count = 0;  // an infinite one
+    if (count >= numbers / 2) count -= numbers;
+    if (count < -numbers / 2) count += numbers;
+    if (count < 0) return std::nullopt;
+    return static_cast<std::uint64_t>(count);
 }
 
 std::optional<RemoteError> check(json::Value given, std::string_view option,
                                  std::string_view type) {
+    // Lists have a function of that name.
+    if (given.is_array() && option == "reverse") return wrong_option(option, type);
     json::Value value = given[option];
     bool good = value.is_number() || (type == "boolean" && value.is_boolean());
     if (!value.truthy() || good) return std::nullopt;
@@ -56,10 +73,7 @@ StreamOptions lenient_options(json::Value given) {
     options.sync = !given["sync"].is_false();
     options.reverse = given["reverse"].truthy();
     options.unboxed = given["private"].is_true();
-    if (json::Value limit = given["limit"]; limit.is_number()) {
-        double count = std::ceil(limit.number());
-        if (count >= 0 && count < limit_max) options.limit = static_cast<std::uint64_t>(count);
-    }
+    options.limit = limit_of(given["limit"]);
     options.gt = bound(given["gt"]);
     options.gte = bound(given["gte"]);
     options.lt = bound(given["lt"]);

@@ -22,7 +22,7 @@ struct StreamOptions {
     std::optional<std::uint64_t> limit;
     std::optional<double> gt, gte, lt, lte;
 
-    /// Bounds as numbers; anything else bounds nothing.
+    /// Bounds that are no numbers are infinite: below or above all that there is.
     bool within(double at) const {
         return (!gt || at > *gt) && (!gte || at >= *gte) && (!lt || at < *lt) &&
                (!lte || at <= *lte);

@@ -19,7 +19,7 @@ TEST(StreamOptions, complain_in_the_words_of_the_reference) {
     const std::pair<const char*, const char*> cases[] = {
         {"{}", ""},
         {"null", ""},
-        {"[]", ""},
+        {"[]", "UsageError: .0 of param reverse must be of type \"boolean\""},
         {"5", "TypeError: Param 0 must by of type readStreamOpts"},
         {"\"x\"", "TypeError: Param 0 must by of type readStreamOpts"},
         {R"({"limit":"x"})", "UsageError: .0 of param limit must be of type \"number\""},
@@ -105,12 +105,49 @@ TEST(StreamOptions, only_true_is_live_and_only_false_is_not_old) {
     EXPECT_FALSE(of(R"({"old":false})").old);
     EXPECT_FALSE(of(R"({"limit":-1})").limit.has_value());
     EXPECT_EQ(of(R"({"limit":0})").limit, 0U);
-    EXPECT_EQ(of(R"({"limit":1.5})").limit, 2U);
-    EXPECT_FALSE(of(R"({"limit":1e300})").limit.has_value());
     StreamOptions bounds = of(R"({"gt":1,"lte":3,"lt":"x"})");
     EXPECT_FALSE(bounds.within(1));
     EXPECT_TRUE(bounds.within(3));
     EXPECT_FALSE(bounds.within(3.5));
+}
+
+TEST(StreamOptions, a_limit_is_what_32_bits_hold_of_it) {
+    const std::pair<const char*, std::optional<std::uint64_t>> cases[] = {
+        {"0.5", 0},
+        {"1.5", 1},
+        {"-0.5", 0},
+        {"-1.5", {}},
+        {"2147483647", 2147483647},
+        {"2147483648", {}},
+        {"4294967296", 0},
+        {"4294967298", 2},
+        {"-4294967294", 2},
+        {"1e99", 0},
+        {"-1e99", 0},
+        {"1e400", 0},
+        {"\"5\"", {}},
+        {"null", {}},
+        {"true", {}}};
+    for (auto [given, limit] : cases) {
+        auto document = json::Document::parse("{\"limit\":" + std::string(given) + "}");
+        EXPECT_EQ(lenient_options(document->root()).limit, limit) << given;
+    }
+}
+
+TEST(StreamOptions, bounds_that_are_no_numbers_lie_around_all_numbers) {
+    auto within = [](std::string_view name, std::string_view given) {
+        auto document =
+            json::Document::parse("{\"" + std::string(name) + "\":" + std::string(given) + "}");
+        return lenient_options(document->root()).within(5);
+    };
+    for (const char* low : {"null", "false", "true", "-1e99"}) {
+        for (const char* name : {"gt", "gte"}) EXPECT_TRUE(within(name, low)) << low;
+        for (const char* name : {"lt", "lte"}) EXPECT_FALSE(within(name, low)) << low;
+    }
+    for (const char* high : {"\"\"", "\"x\"", "\"5\"", "[]", "[1]", "1e99"}) {
+        for (const char* name : {"gt", "gte"}) EXPECT_FALSE(within(name, high)) << high;
+        for (const char* name : {"lt", "lte"}) EXPECT_TRUE(within(name, high)) << high;
+    }
 }
 
 TEST(Shape, gives_what_was_asked_for) {

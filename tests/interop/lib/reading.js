@@ -9,7 +9,7 @@ const no_message = `%${Buffer.alloc(32, 78).toString('base64')}.sha256`;
 /** `[name, kind, ...arguments]` of a call. */
 function call_at_random(random, messages, { offsets = true } = {}) {
     const makers = {
-        limit: () => random.pick([-1, 0, 1, 2, 7, 30, 500]), reverse: () => random.chance(50),
+        limit: () => random.pick([-1, 0, 1, 2, 7, 30, 500, 2.5, 1e99]), reverse: () => random.chance(50),
         keys: () => random.chance(50), values: () => random.chance(50),
         private: () => random.chance(70), live: () => false, old: () => true,
         sync: () => random.chance(50)
@@ -23,10 +23,15 @@ function call_at_random(random, messages, { offsets = true } = {}) {
         }
         return options;
     };
+    // What is no number has its place before or behind all numbers. (No objects: they end the
+    // JavaScript server.)
+    const odd = [null, true, false, '', 'x', '5', '2020-01-01', [], [1], [null], ['x'], -1, -0.5,
+                 0, 1e99, -1e99];
     const bounds = (make) => {
         const options = {};
-        if (random.chance(50)) options[random.pick(['gt', 'gte'])] = make();
-        if (random.chance(50)) options[random.pick(['lt', 'lte'])] = make();
+        const value = () => random.chance(20) ? random.pick(odd) : make();
+        if (random.chance(50)) options[random.pick(['gt', 'gte'])] = value();
+        if (random.chance(50)) options[random.pick(['lt', 'lte'])] = value();
         return options;
     };
     const message = () => random.pick(messages);
@@ -49,7 +54,9 @@ function call_at_random(random, messages, { offsets = true } = {}) {
             if (random.chance(50)) options[random.pick(['seq', 'sequence'])] = sequence();
             return source('createHistoryStream', { id: who(), ...options });
         },
-        () => source('messagesByType', { type: random.pick([...types, 'none']), ...standard() }),
+        () => source('messagesByType', {
+            type: random.pick([...types, 'none']), ...standard(), ...bounds(received)
+        }),
         () => {
             const options = some('keys', 'values', 'reverse', 'limit');
             if (options.keys !== false && random.chance(30)) options.meta = false;
