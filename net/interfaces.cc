@@ -29,12 +29,20 @@ std::string_view scope_of_ipv6(const in6_addr& address) {
     return "public";
 }
 
+std::uint32_t ipv4_of(const sockaddr* address) {
+    return ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr);
+}
+
 std::string broadcast_of(const ifaddrs& interface) {
-    if ((interface.ifa_flags & IFF_BROADCAST) == 0 || interface.ifa_broadaddr == nullptr) return {};
-    if (interface.ifa_broadaddr->sa_family != AF_INET) return {};
-    const auto* address = reinterpret_cast<const sockaddr_in*>(interface.ifa_broadaddr);
+    if ((interface.ifa_flags & IFF_BROADCAST) == 0 || interface.ifa_netmask == nullptr) return {};
+    std::uint32_t given = 0;
+    if (interface.ifa_broadaddr != nullptr && interface.ifa_broadaddr->sa_family == AF_INET) {
+        given = ipv4_of(interface.ifa_broadaddr);
+    }
+    in_addr to{
+        htonl(broadcast_for(ipv4_of(interface.ifa_addr), ipv4_of(interface.ifa_netmask), given))};
     char text[INET_ADDRSTRLEN] = "";
-    inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
+    inet_ntop(AF_INET, &to, text, sizeof text);
     return text;
 }
 
@@ -47,6 +55,13 @@ std::string_view scope_of(std::string_view address) {
     in6_addr six{};
     if (inet_pton(AF_INET6, text.c_str(), &six) == 1) return scope_of_ipv6(six);
     return {};
+}
+
+std::uint32_t broadcast_for(std::uint32_t address, std::uint32_t mask, std::uint32_t given) {
+    if (given != 0 && given != address) return given;
+    constexpr std::uint32_t everybody = 0xffffffff;
+    bool has_one = ~mask > 1;  // not with one or two addresses
+    return has_one ? address | ~mask : everybody;
 }
 
 std::vector<InterfaceAddress> interface_addresses() {

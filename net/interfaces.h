@@ -23,6 +23,11 @@ struct InterfaceAddress {
 /// Those of one interface together, in the system's order.
 std::vector<InterfaceAddress> interface_addresses();
 
+/// Where a broadcast goes from an IPv4 address (all in host order): what the system was given, or
+/// the last address of the network. The system answers an address's own where it was given none, as
+/// by `ip address add 10.0.0.1/24 dev X`. Networks too small to have one: 255.255.255.255.
+std::uint32_t broadcast_for(std::uint32_t address, std::uint32_t mask, std::uint32_t given);
+
 /// The scope of an address literal, by its network.
 std::string_view scope_of(std::string_view address);
 
