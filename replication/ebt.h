@@ -103,10 +103,18 @@ class Ebt {
     const std::vector<Slot>& slots() const { return order_; }
 
     struct Progress {
-        double current = 0, target = 0;
+        double current = 0, target = 0;  ///< as `progress().ebt` counts
+        double missing = 0;              ///< messages that connected peers have and we lack
+        std::size_t missing_feeds = 0;   ///< of so many feeds
+        double to_send = 0;              ///< messages, each as often as there are peers waiting
     };
-    /// As `progress().ebt` counts.
-    Progress progress() const;
+    struct ProgressCount {
+        Progress sum;
+        std::size_t next_row = 0;
+    };
+    /// Goes on counting for about `looks_max` looks at a feed and a peer. True at the end; of what
+    /// changes on the way either state is counted.
+    bool count_progress(ProgressCount& count, std::size_t looks_max) const;
 
     /// Rows and marks, without the allocator's own.
     std::size_t memory_bytes() const;
@@ -155,6 +163,7 @@ class Ebt {
     void withdraw(const FeedId& feed, const FeedId& from_peer);
     void note_behind(FeedRow& row);
 
+    void count_row(const FeedRow& row, Progress& sum) const;
     std::optional<Slot> giver(const FeedRow& row, std::optional<Slot> except) const;
     bool can_give(const FeedRow& row, Slot slot) const;
     std::optional<Slot> next_giver(const FeedRow& row, Slot after) const;

@@ -202,27 +202,37 @@ std::optional<Sequence> Ebt::latest(const FeedId& feed) const {
     return row->latest();
 }
 
-Ebt::Progress Ebt::progress() const {
-    Progress sum;
-    for (const FeedRow& row : rows_) {
-        std::int64_t ours = number(row.latest());
-        for (Slot slot : order_) {
-            if (!row.is_open(slot)) continue;
-            Relation each = row.get(slot);
-            sum.target += 2;
-            if (each.sent != Relation::unknown) sum.current += 1;
-            if (each.requested != Relation::unknown) sum.current += 1;
-            if (each.rx && each.requested >= 0 && ours < each.has) {
-                sum.current += static_cast<double>(ours - each.requested);
-                sum.target += static_cast<double>(each.has - each.requested);
-            }
-            if (each.tx && each.has >= 0 && each.has < ours) {
-                sum.current += static_cast<double>(each.sent - each.has);
-                sum.target += static_cast<double>(ours - each.has);
-            }
+bool Ebt::count_progress(ProgressCount& count, std::size_t looks_max) const {
+    for (std::size_t looks = 0; count.next_row < rows_.size(); ++count.next_row) {
+        if (looks >= looks_max) return false;
+        looks += order_.size() + 1;
+        count_row(rows_[count.next_row], count.sum);
+    }
+    return true;
+}
+
+void Ebt::count_row(const FeedRow& row, Progress& sum) const {
+    std::int64_t ours = number(row.latest()), most = ours;
+    for (Slot slot : order_) {
+        if (!row.is_open(slot)) continue;
+        Relation each = row.get(slot);
+        sum.target += 2;
+        if (each.sent != Relation::unknown) sum.current += 1;
+        if (each.requested != Relation::unknown) sum.current += 1;
+        if (each.has > most && can_give(row, slot)) most = each.has;
+        if (each.rx && each.requested >= 0 && ours < each.has) {
+            sum.current += static_cast<double>(ours - each.requested);
+            sum.target += static_cast<double>(each.has - each.requested);
+        }
+        if (each.tx && each.has >= 0 && each.has < ours) {
+            sum.current += static_cast<double>(each.sent - each.has);
+            sum.target += static_cast<double>(ours - each.has);
+            sum.to_send += static_cast<double>(ours - std::max(each.sent, each.has));
         }
     }
-    return sum;
+    if (most == ours) return;
+    sum.missing += static_cast<double>(most - ours);
+    ++sum.missing_feeds;
 }
 
 std::size_t Ebt::memory_bytes() const {

@@ -4,6 +4,16 @@
 #include <utility>
 
 namespace sbot::replication {
+namespace {
+
+std::string span(Sequence first, Sequence last) {
+    if (first == last) return "message " + std::to_string(first);
+    return "messages " + std::to_string(first) + " to " + std::to_string(last);
+}
+
+std::string seconds(std::uint64_t ms) { return std::to_string(ms / 1000) + " s"; }
+
+}  // namespace
 
 void OwnFeed::begin(std::uint64_t now_ms) {
     if (!first_ms_) first_ms_ = now_ms;
@@ -25,16 +35,15 @@ bool OwnFeed::must_wait(const Known& known, std::uint64_t now_ms) {
         if (doubt_ == Doubt::recover || now_ms < *first_ms_ + restored_wait_ms) return true;
         warning_ =
             "this folder is a copy or was restored, and no peer that we follow has said in " +
-            std::to_string(restored_wait_ms / 1000) +
-            " s whether it has newer messages of ours: publishing goes on without";
+            seconds(restored_wait_ms) +
+            " whether it has newer messages of ours: publishing goes on without";
         doubt_ = Doubt::none;
         return false;
     }
     Sequence said = known.said.value_or(0);
     if (said <= std::max(known.have, given_up_)) return false;
     if (doubt_ == Doubt::recover) return true;
-    std::uint64_t limit_ms = doubt_ == Doubt::restored ? restored_wait_ms : note_wait_ms;
-    if (now_ms < moved_ms_ + limit_ms) return true;
+    if (now_ms < moved_ms_ + limit_ms()) return true;
     warning_ = "a peer says that it has " + std::to_string(said) +
                " messages of ours, and does not send them: publishing goes on behind the " +
                std::to_string(known.have) + " that are here";
@@ -43,10 +52,36 @@ bool OwnFeed::must_wait(const Known& known, std::uint64_t now_ms) {
     return false;
 }
 
-void OwnFeed::look(const Known& known) {
+std::uint64_t OwnFeed::limit_ms() const {
+    return doubt_ == Doubt::restored ? restored_wait_ms : note_wait_ms;
+}
+
+bool OwnFeed::settles(const Known& known) const {
     bool has_all = known.said && *known.said <= known.have && known.signed_beyond <= known.have;
     bool nobody_to_ask = doubt_ == Doubt::restored && !known.follow_some && !known.said;
-    if (has_all || nobody_to_ask) doubt_ = Doubt::none;
+    return has_all || nobody_to_ask;
+}
+
+void OwnFeed::look(const Known& known) {
+    if (settles(known)) doubt_ = Doubt::none;
+}
+
+std::string OwnFeed::waits_until(const Known& known) const {
+    if (known.signed_beyond > known.have) {
+        return "until peers have sent " + span(known.have + 1, known.signed_beyond) + " of ours";
+    }
+    if (settles(known)) return {};
+    if (doubt_ != Doubt::none && !known.said) {
+        std::string what = "until a peer that we follow has said how far it has our feed";
+        if (doubt_ == Doubt::recover) return what + ", as --recover demands";
+        return what + ", " + seconds(restored_wait_ms) +
+               " at most: this folder is a copy or was restored";
+    }
+    Sequence said = known.said.value_or(0);
+    if (said <= std::max(known.have, given_up_)) return {};
+    std::string what = "until " + span(known.have + 1, said) +
+                       " of ours, which a peer says that it has, came from it";
+    return doubt_ == Doubt::recover ? what : what + ", " + seconds(limit_ms()) + " at most";
 }
 
 std::string OwnFeed::take_warning() { return std::exchange(warning_, {}); }

@@ -49,11 +49,16 @@ class OwnFeed {
     void look(const Known& known);
     Doubt doubt() const { return doubt_; }
 
+    /// For what somebody who publishes now has to wait, `until …`, for people; empty: for nothing.
+    std::string waits_until(const Known& known) const;
+
     /// What a person should know of the last verdict; empty: nothing.
     std::string take_warning();
 
  private:
     bool must_wait(const Known& known, std::uint64_t now_ms);
+    bool settles(const Known& known) const;
+    std::uint64_t limit_ms() const;
 
     Doubt doubt_;
     std::optional<std::uint64_t> first_ms_;  // somebody wanted to publish

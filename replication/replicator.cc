@@ -23,6 +23,7 @@ constexpr std::uint64_t silent_wait_ms = 15000;
 constexpr std::size_t large_item_bytes = 16 << 10;
 constexpr std::size_t notes_slice = 500;
 constexpr std::size_t items_before_yield = 64;
+constexpr std::size_t looks_before_yield = 10000;  // some 100 µs
 
 EbtItem read_in_pool(Bytes text) { return read_item(base::text_of(text)); }
 
@@ -416,6 +417,27 @@ io::Task<void> Replicator::pull(muxrpc::Session& session, FeedId peer) {
     Legacy legacy(*this, session, peer);
     legacy.puller.update(wants_, rank_);
     co_await legacy.over.wait();
+}
+
+io::Task<Ebt::Progress> Replicator::progress() {
+    if (!counting_progress_ && progress_until_ms_ <= loop_.now_ms()) {
+        counting_progress_ = true;
+        progress_known_.reset();
+        counting_ = count_progress();
+    }
+    co_await progress_known_.wait();
+    co_return progress_;
+}
+
+io::Task<void> Replicator::count_progress() {
+    std::uint64_t began_ms = loop_.now_ms();
+    Ebt::ProgressCount count;
+    while (!ebt_.count_progress(count, looks_before_yield)) co_await loop_.yield();
+    progress_ = count.sum;
+    counting_progress_ = false;
+    std::uint64_t now_ms = loop_.now_ms();
+    progress_until_ms_ = now_ms + 10 * (now_ms - began_ms);
+    progress_known_.set();
 }
 
 }  // namespace sbot::replication

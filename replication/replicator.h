@@ -66,6 +66,10 @@ class Replicator {
     };
     const Traffic& traffic() const { return traffic_; }
 
+    /// How far EBT is. Counting large tables takes turns of the loop; what came out is kept for
+    /// ten times as long as that took.
+    io::Task<Ebt::Progress> progress();
+
     const Ebt& ebt() const { return ebt_; }
     bool wants(const FeedId& feed) const { return wants_.feeds().count(feed) > 0; }
     const Wants& wants() const { return wants_; }
@@ -87,6 +91,7 @@ class Replicator {
     io::Task<void> watch(muxrpc::Session& session, Stream& stream);
     io::Task<void> pull(muxrpc::Session& session, FeedId peer);
     io::Task<void> keep_time();
+    io::Task<void> count_progress();
     void begin(Stream& stream, const PeerClock& saved);
     void finish(Stream& stream);
 
@@ -107,6 +112,11 @@ class Replicator {
     std::list<Legacy*> legacy_;
     Incoming incoming_;
     io::Task<void> timer_;
+    Ebt::Progress progress_;
+    std::uint64_t progress_until_ms_ = 0;  // it holds until then
+    bool counting_progress_ = false;
+    io::Event progress_known_;
+    io::Task<void> counting_;
 };
 
 }  // namespace sbot::replication

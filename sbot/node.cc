@@ -151,7 +151,7 @@ void Node::add_methods() {
     server_services_.reset(new ServerServices{settings_, keys_.id, *peers_});
     add_server_methods(router_, *server_services_);
     replication_services_.reset(
-        new ReplicationServices{loop_, keys_.id, *replicator_, *feeds_, *reading_});
+        new ReplicationServices{loop_, keys_.id, *replicator_, *own_guard_, *feeds_, *reading_});
     add_replication_methods(router_, *replication_services_);
     raw_services_.reset(new RawServices{pool_, readable_, *indexer_, *feeds_, *reading_});
     log_services_.reset(
@@ -164,7 +164,7 @@ void Node::add_methods() {
         new SqlServices{loop_, pool_, readable_, *indexer_, *reading_, view_->path(), news_});
     add_sql_methods(router_, *sql_services_);
     status_services_.reset(new StatusServices{loop_, settings_, keys_.id, *entries_, *indexer_,
-                                              *feeds_, *reading_,
+                                              *feeds_, *reading_, *replicator_, *own_guard_,
                                               [this](json::Writer& out) { write_status(out); }});
     add_status_methods(router_, *status_services_);
     index_care_ = std::make_unique<IndexCare>(loop_, log_, *indexer_, *reading_, *news_);
@@ -188,10 +188,6 @@ void Node::add_methods() {
 /// Neither of these is among the reference's.
 void Node::write_status(json::Writer& out) const {
     gossip_->write_status(out);
-    const auto& traffic = replicator_->traffic();
-    out.name("replication").begin_object();
-    out.member("received", static_cast<double>(traffic.received));
-    out.member("sent", static_cast<double>(traffic.sent)).end_object();
     if (index_care_->stuck_readers() == 0) return;
     out.name("index").begin_object();
     out.member("stuckReaders", static_cast<double>(index_care_->stuck_readers()));

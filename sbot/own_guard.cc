@@ -89,7 +89,12 @@ io::Task<void> OwnGuard::clear_to_publish() {
     }
 }
 
+/// Whom we follow is known late; before, nobody's word would count.
 io::Task<void> OwnGuard::watch() {
+    auto loading = friends_.fresh();
+    auto loaded = co_await loading;
+    graph_known_ = loaded.has_value();
+    tell();
     while (!settled_) {
         auto nap = loop_.sleep(step_ms);
         co_await nap;
@@ -98,10 +103,25 @@ io::Task<void> OwnGuard::watch() {
     }
 }
 
+std::string OwnGuard::waits_until() const {
+    OwnFeed::Known now = known();
+    if (graph_known_) now.follow_some = follows_some();
+    return own_.waits_until(now);
+}
+
+void OwnGuard::tell() {
+    std::string until = waits_until();
+    if (until.empty()) return;
+    told_ = true;
+    log_.warning("own feed", "publishing waits " + until);
+}
+
 void OwnGuard::conclude() {
-    if (auto warning = own_.take_warning(); !warning.empty()) log_.warning("own feed", warning);
+    auto warning = own_.take_warning();
+    if (!warning.empty()) log_.warning("own feed", warning);
     if (settled_ || own_.doubt() != Doubt::none) return;
     settled_ = true;
+    if (told_ && warning.empty()) log_.notice("own feed", "publishing waits no more");
     shown_.clear();
     on_settled_();
 }
@@ -138,6 +158,7 @@ bool OwnGuard::may_lack() const {
 }
 
 void OwnGuard::seen_beyond() {
+    if (!told_) tell();
     doubted_.set();
     doubted_.reset();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <unordered_map>
 
 #include "base/logger.h"
@@ -41,6 +42,8 @@ class OwnGuard {
     void shown(const FeedId& peer, Sequence has);
 
     Doubt doubt() const { return own_.doubt(); }
+    /// For what publishing waits just now, `until …`, for people; empty: for nothing.
+    std::string waits_until() const;
 
  private:
     replication::OwnFeed::Known known() const;
@@ -50,6 +53,7 @@ class OwnGuard {
     io::Async<bool> fetch(muxrpc::Session& session);
     io::Task<void> watch();
     void conclude();
+    void tell();
 
     io::Loop& loop_;
     Friends& friends_;
@@ -59,7 +63,9 @@ class OwnGuard {
     OnSettled on_settled_;
     replication::OwnFeed own_;
     bool settled_;
-    bool friends_known_ = false;
+    bool friends_known_ = false;  // whoever publishes has waited for that
+    bool graph_known_ = false;
+    bool told_ = false;                           // that publishing waits
     std::unordered_map<FeedId, Sequence> shown_;  // while there is doubt
     io::Event doubted_;                           // set for a moment
     io::Task<void> watching_;

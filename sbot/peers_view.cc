@@ -61,10 +61,16 @@ std::string padded(std::string text, std::size_t width) {
     return text;
 }
 
+/// What no terminal takes is not cut: it goes to a file, or to another program.
 std::size_t terminal_width() {
+    if (isatty(STDOUT_FILENO) == 0) return SIZE_MAX;
     winsize size{};
     bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
     return known ? size.ws_col : width_default;
+}
+
+std::string counted_text(double count, const char* what) {
+    return std::to_string(std::llround(count)) + " " + what + (count == 1 ? "" : "s");
 }
 
 class Lines {
@@ -117,24 +123,49 @@ std::string PeersView::look(json::Value status, json::Value progress, double now
     if (seconds > 0) head += ", in " + rate(all_received) + ", out " + rate(all_sent);
     out.add(std::move(head));
     for (std::string& row : rows) out.add(std::move(row));
-    for (json::Member kind : progress.members()) {
-        double current = kind.value["current"].number(), target = kind.value["target"].number();
-        double left = std::max(0.0, target - current);
-        std::string line = plain(kind.name, 20) + ": ";
-        auto before = left_.find(std::string(kind.name));
-        double done = before != left_.end() ? before->second - left : 0;
-        line += left == 0 ? "up to date"
-                          : plain(json::compact(kind.value["target"]), 20) + " in all, " +
-                                std::to_string(std::llround(left)) + " left";
-        if (left > 0 && done > 0 && seconds > 0) {
-            line += ", about " + time_text(left / done * seconds * 1000);
-        }
-        left_[std::string(kind.name)] = left;
-        out.add(std::move(line));
-    }
+    for (std::string& line : left(status, progress, seconds)) out.add(std::move(line));
     seen_ = std::move(seen);
     last_ = now;
     return std::move(out).text();
+}
+
+/// What is left of each kind of work, and how long it takes if it goes on as since the last look.
+std::vector<std::string> PeersView::left(json::Value status, json::Value progress, double seconds) {
+    std::vector<std::string> lines;
+    auto end_in_sight = [this, seconds](const std::string& kind, double now) {
+        auto before = left_.find(kind);
+        double done = before != left_.end() ? before->second - now : 0;
+        left_[kind] = now;
+        if (now <= 0 || done <= 0 || seconds <= 0) return std::string();
+        return ", about " + time_text(now / done * seconds * 1000);
+    };
+    json::Value replication = status["replication"];
+    bool counted = replication["missing"].is_number();
+    for (json::Member kind : progress.members()) {
+        if (counted && kind.name == "ebt") continue;  // it counts notes besides messages
+        double current = kind.value["current"].number(), target = kind.value["target"].number();
+        double rest = std::max(0.0, target - current);
+        std::string line = plain(kind.name, 20) + ": ";
+        line += rest == 0 ? "up to date"
+                          : plain(json::compact(kind.value["target"]), 20) + " in all, " +
+                                std::to_string(std::llround(rest)) + " left";
+        lines.push_back(line + end_in_sight(std::string(kind.name), rest));
+    }
+    // With nobody there nobody knows what is missing.
+    if (counted && status["connections"].size() > 0) {
+        double missing = replication["missing"].number(), to_send = replication["toSend"].number();
+        std::string line = "replication: ";
+        line += missing > 0
+                    ? counted_text(missing, "message") + " of " +
+                          counted_text(replication["missingFeeds"].number(), "feed") + " to come"
+                    : "nothing to come";
+        line += end_in_sight("replication", missing);
+        if (to_send > 0) line += ", " + counted_text(to_send, "message") + " to send";
+        lines.push_back(std::move(line));
+    }
+    json::Value waits = status["publishingWaits"];
+    if (waits.is_string()) lines.push_back("publishing waits " + plain(waits.string(), 200));
+    return lines;
 }
 
 io::Task<int> show_peers(io::Loop& loop, muxrpc::Session& session, bool live) {

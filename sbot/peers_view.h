@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "io/loop.h"
@@ -24,9 +25,11 @@ class PeersView {
         double received = 0, sent = 0;
     };
 
+    std::vector<std::string> left(json::Value status, json::Value progress, double seconds);
+
     double last_ = 0;
     std::map<std::string, Seen> seen_;    // by connection
-    std::map<std::string, double> left_;  // by kind of progress
+    std::map<std::string, double> left_;  // by kind of work
 };
 
 /// Prints the picture once, or, live, again every second until the server ends or somebody

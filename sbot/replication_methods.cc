@@ -43,7 +43,10 @@ AsyncReply<Body> block(ReplicationServices& services, Request request) {
 std::string why_nothing_comes(ReplicationServices& services, const FeedId& feed) {
     const Ebt& ebt = services.replicator.ebt();
     if (!services.replicator.wants(feed)) return "this feed is not replicated";
-    if (feed == services.own) return "this is our own feed";
+    if (feed == services.own) {
+        std::string until = services.own_guard.waits_until();
+        return "this is our own feed" + (until.empty() ? "" : "; publishing waits " + until);
+    }
     if (ebt.slots().empty()) return "no peer is connected that replicates by EBT";
     std::string asked, ahead;
     auto have = static_cast<std::int64_t>(ebt.latest(feed).value_or(0));

@@ -4,6 +4,7 @@
 #include "muxrpc/router.h"
 #include "replication/replicator.h"
 #include "sbot/feeds.h"
+#include "sbot/own_guard.h"
 #include "sbot/reading.h"
 
 namespace sbot::app {
@@ -13,6 +14,7 @@ struct ReplicationServices {
     io::Loop& loop;
     FeedId own;
     replication::Replicator& replicator;
+    const OwnGuard& own_guard;
     const Feeds& feeds;
     Reading& reading;
 };

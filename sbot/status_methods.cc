@@ -18,6 +18,7 @@ using muxrpc::RemoteError;
 using muxrpc::Reply;
 using muxrpc::Request;
 using muxrpc::Source;
+using replication::Ebt;
 
 // The reference's views of the log, all of which our one index stands for.
 constexpr std::string_view views[] = {"last", "keys", "clock", "time", "feed", "links"};
@@ -31,26 +32,56 @@ void write_indexes(json::Writer& out, StatusServices& services) {
     double current = number_of(from_nothing ? building : services.indexer.indexed());
     double target = number_of(services.log.latest());
     if (services.start <= 0 || current == target) services.start = current;
-    out.begin_object().name("indexes").begin_object();
+    out.name("indexes").begin_object();
     out.member("start", services.start).member("current", current).member("target", target);
-    out.end_object().end_object();
+    out.end_object();
+}
+
+/// `ebt` is there with the first peer, as in the reference.
+void write_progress(json::Writer& out, StatusServices& services, const Ebt::Progress& ebt) {
+    out.begin_object();
+    write_indexes(out, services);
+    if (ebt.target > 0) {
+        out.name("ebt").begin_object().member("start", 0.0);
+        out.member("current", ebt.current).member("target", ebt.target).end_object();
+    }
+    out.end_object();
 }
 
 AsyncReply<Body> progress(StatusServices& services, Request) {
+    auto counting = services.replicator.progress();
+    auto ebt = co_await counting;
     json::Writer out;
-    write_indexes(out, services);
+    write_progress(out, services, ebt);
     co_return Body::json(out.text());
 }
 
+/// Not among the reference's members.
+void write_replication(json::Writer& out, const StatusServices& services,
+                       const Ebt::Progress& ebt) {
+    const auto& traffic = services.replicator.traffic();
+    out.name("replication").begin_object();
+    out.member("received", static_cast<double>(traffic.received));
+    out.member("sent", static_cast<double>(traffic.sent));
+    out.member("missing", ebt.missing);
+    out.member("missingFeeds", static_cast<double>(ebt.missing_feeds));
+    out.member("toSend", ebt.to_send).end_object();
+    std::string until = services.own_guard.waits_until();
+    if (!until.empty()) out.member("publishingWaits", until);
+}
+
 AsyncReply<Body> status(StatusServices& services, Request) {
+    auto counting = services.replicator.progress();
+    auto ebt = co_await counting;
     double indexed = number_of(services.indexer.indexed());
     double since = number_of(services.log.latest());
     json::Writer out;
     out.begin_object().name("progress");
-    write_indexes(out, services);
+    write_progress(out, services, ebt);
     out.name("sync").begin_object().member("since", since).name("plugins").begin_object();
     for (std::string_view view : views) out.member(view, indexed);
     out.end_object().member("sync", indexed == since).end_object();
+    write_replication(out, services, ebt);
     services.more(out);
     out.end_object();
     co_return Body::json(out.text());

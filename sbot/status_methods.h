@@ -5,8 +5,10 @@
 #include "flume/log.h"
 #include "io/loop.h"
 #include "muxrpc/router.h"
+#include "replication/replicator.h"
 #include "sbot/feeds.h"
 #include "sbot/indexer.h"
+#include "sbot/own_guard.h"
 #include "sbot/reading.h"
 #include "sbot/settings.h"
 
@@ -21,6 +23,8 @@ struct StatusServices {
     const Indexer& indexer;
     Feeds& feeds;
     Reading& reading;
+    replication::Replicator& replicator;
+    const OwnGuard& own_guard;
     /// Members of `status` that others contribute.
     std::function<void(json::Writer&)> more;
     double start = 0;  ///< where `progress` began

@@ -42,6 +42,9 @@ run(async () => {
         Server.start({ caps, name: 'js', program: programs.js, env: { WITHOUT: without } })
     ]);
     const [our, their] = await Promise.all([ours.client(), theirs.client()]);
+    await test('with nobody connected progress has no EBT, as in the reference', async () => {
+        for (const rpc of [our, their]) assert(!('ebt' in await call(rpc, 'progress')));
+    });
     await test(`${feeds_each} feeds are stored on each side`, () => Promise.all([
         load(our, feeds.slice(0, feeds_each)), load(their, feeds.slice(feeds_each))]), wait_ms);
     await test('all feeds are asked for on both sides', async () => {
@@ -84,6 +87,18 @@ run(async () => {
             assert.strictEqual(typeof peer.replicating[flag], 'boolean');
         }
         assert.strictEqual(typeof status.why, 'string');
+    });
+    if (!without) await test('progress has EBT, as in the reference, and is at its end', async () => {
+        const [here, there] = await Promise.all([our, their].map((rpc) => call(rpc, 'progress')));
+        assert.deepStrictEqual(Object.keys(here.ebt), Object.keys(there.ebt));
+        // Twice for each feed, and nothing left.
+        for (const { start, current, target } of [here.ebt, there.ebt]) {
+            assert.deepStrictEqual([start, current], [0, target]);
+            assert(target >= 4 * feeds_each, `${target}`);
+        }
+        const { progress, replication } = await call(our, 'status');
+        assert.deepStrictEqual(progress, here);
+        assert.deepStrictEqual([replication.missing, replication.toSend], [0, 0]);
     });
     await test('what is published goes over at once, both ways, ten times', async () => {
         for (let i = 1; i <= 10; i++) {

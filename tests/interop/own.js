@@ -5,6 +5,7 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
+const { spawnSync } = require('child_process');
 const pull = require('pull-stream');
 const ssb_keys = require('ssb-keys');
 const { run, sleep, temporary_folder, test, until } = require('./lib/harness');
@@ -145,9 +146,18 @@ run(async () => {
         const rpc = await fresh.client();
         const publishing = call(rpc, 'publish', { type: 'post', text: 'recovered' });
         assert.strictEqual(await state_after(2000, publishing), 'waits');
+        const waits = /^until a peer that we follow has said .*--recover/;
+        assert.match((await call(rpc, 'status')).publishingWaits, waits);
+        assert.match((await call(rpc, 'ebt.peerStatus', fresh.id)).why, /publishing waits until/);
+        assert.match(fresh.output, /publishing waits until a peer that we follow/);
+        const { stdout } = spawnSync(fresh.program, ['peers', '--', ...fresh.settings()],
+                                     { encoding: 'utf8' });
+        assert.match(stdout, /^publishing waits until .*, as --recover demands$/m);
         await connect(rpc, theirs);
         const published = await publishing;
         assert.strictEqual(published.value.sequence, newest + 1);
+        assert.strictEqual((await call(rpc, 'status')).publishingWaits, undefined);
+        assert.match(fresh.output, /publishing waits no more/);
         await level(++newest);
         await chain_over_there();
         await close(rpc);

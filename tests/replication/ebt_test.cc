@@ -226,5 +226,79 @@ TEST(Ebt, insists_where_a_peer_takes_us_to_have_what_we_lost) {
     EXPECT_TRUE(ebt.message(p, id_of(9), 2, now));
 }
 
+Ebt::Progress progress_of(const Ebt& ebt, std::size_t looks_max = SIZE_MAX) {
+    Ebt::ProgressCount count;
+    while (!ebt.count_progress(count, looks_max)) {
+    }
+    return count.sum;
+}
+
+TEST(Ebt, counts_what_is_to_come_as_the_reference_does) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    EXPECT_EQ(progress_of(ebt).target, 0) << "nobody is there";
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    Slot q = ebt.open(id_of(2), Ebt::Role::called, {}, 0);
+    ebt.take_notes(p);
+    ebt.take_notes(q);
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {11, true, false}}}, 0);
+    ebt.notes(q, std::vector<FeedNote>{{id_of(9), {8, true, false}}}, 0);
+    ebt.take_notes(p);
+    ebt.take_notes(q);
+    // Two for each feed and peer; ten messages that were asked for, of none but the first.
+    Ebt::Progress begun = progress_of(ebt);
+    EXPECT_EQ(begun.target, 14);
+    EXPECT_EQ(begun.current, 4);
+    EXPECT_EQ(begun.missing, 10) << "the same messages at both";
+    EXPECT_EQ(begun.missing_feeds, 1u);
+    ebt.message(p, id_of(9), 2, 100);
+    ebt.stored(id_of(9), 2);
+    EXPECT_EQ(progress_of(ebt).current, 5);
+    EXPECT_EQ(progress_of(ebt).target, 14);
+    EXPECT_EQ(progress_of(ebt).missing, 9);
+    for (Sequence i = 3; i <= 11; ++i) {
+        ebt.message(p, id_of(9), i, 100);
+        ebt.stored(id_of(9), i);
+    }
+    Ebt::Progress done = progress_of(ebt);
+    EXPECT_EQ(done.current, 4);
+    EXPECT_EQ(done.target, 4);
+    EXPECT_EQ(done.missing, 0);
+    EXPECT_EQ(done.missing_feeds, 0u);
+}
+
+TEST(Ebt, counts_what_peers_wait_for_and_what_nobody_gives_as_nothing) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 20);
+    ebt.request(id_of(8), true, 0);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    ebt.take_notes(p);
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {5, true, true}}, {id_of(8), {7, true, false}}},
+              0);
+    EXPECT_EQ(progress_of(ebt).to_send, 15);
+    EXPECT_EQ(progress_of(ebt).missing, 7);
+    ebt.refused(id_of(8), id_of(1));
+    EXPECT_EQ(progress_of(ebt).missing, 0) << "of a peer that sends bad messages";
+}
+
+TEST(Ebt, counts_the_same_in_small_steps) {
+    Ebt ebt(id_of(0), 1);
+    for (std::uint32_t i = 0; i < 100; ++i) ebt.request(id_of(1000 + i), true, i);
+    for (std::uint32_t i = 1; i < 6; ++i) {
+        Slot slot = ebt.open(id_of(i), Ebt::Role::called, {}, 0);
+        std::vector<FeedNote> notes;
+        for (std::uint32_t j = 0; j < 100; ++j)
+            notes.push_back({id_of(1000 + j), {50, true, true}});
+        ebt.take_notes(slot);
+        ebt.notes(slot, notes, 0);
+    }
+    Ebt::Progress whole = progress_of(ebt), steps = progress_of(ebt, 1);
+    EXPECT_GT(whole.target, 1000);
+    EXPECT_EQ(whole.target, steps.target);
+    EXPECT_EQ(whole.current, steps.current);
+    EXPECT_EQ(whole.missing, steps.missing);
+    EXPECT_EQ(whole.to_send, steps.to_send);
+}
+
 }  // namespace
 }  // namespace sbot::replication

@@ -157,5 +157,38 @@ TEST(OwnFeed, is_out_of_doubt_when_a_peer_answers_though_nobody_publishes) {
     EXPECT_EQ(own.doubt(), Doubt::none);
 }
 
+TEST(OwnFeed, says_for_what_publishing_waits) {
+    OwnFeed sure(Doubt::none);
+    EXPECT_EQ(sure.waits_until(has(5)), "");
+    EXPECT_EQ(sure.waits_until(has(5, 5)), "");
+    EXPECT_EQ(sure.waits_until(has(5, {}, 6)), "until peers have sent message 6 of ours");
+    EXPECT_EQ(sure.waits_until(has(5, 8)),
+              "until messages 6 to 8 of ours, which a peer says that it has, came from it, "
+              "10 s at most");
+    OwnFeed restored(Doubt::restored);
+    EXPECT_EQ(restored.waits_until(has(5)),
+              "until a peer that we follow has said how far it has our feed, 30 s at most: this "
+              "folder is a copy or was restored");
+    EXPECT_EQ(restored.waits_until(has(5, 5)), "");
+    Known alone = has(5);
+    alone.follow_some = false;
+    EXPECT_EQ(restored.waits_until(alone), "");
+    OwnFeed recover(Doubt::recover);
+    EXPECT_EQ(recover.waits_until(alone),
+              "until a peer that we follow has said how far it has our feed, as --recover demands");
+    EXPECT_EQ(recover.waits_until(has(5, 6)),
+              "until message 6 of ours, which a peer says that it has, came from it");
+    EXPECT_EQ(recover.waits_until(has(5, 5, 9)), "until peers have sent messages 6 to 9 of ours");
+}
+
+TEST(OwnFeed, waits_for_nothing_any_more_that_it_has_given_up) {
+    OwnFeed own(Doubt::none);
+    own.begin(0);
+    EXPECT_EQ(own.ask(has(5, 9), 0), Verdict::wait);
+    EXPECT_EQ(own.ask(has(5, 9), 10000), Verdict::publish);
+    EXPECT_EQ(own.waits_until(has(5, 9)), "");
+    EXPECT_NE(own.waits_until(has(5, 10)), "");
+}
+
 }  // namespace
 }  // namespace sbot::replication

@@ -168,5 +168,21 @@ TEST_F(OwnGuardTest, stops_asking_a_peer_whose_branch_is_another) {
     EXPECT_EQ(store.feeds->latest(store.own.id), 2u);
 }
 
+TEST_F(OwnGuardTest, says_for_what_publishing_waits_while_it_does) {
+    follow(bob);
+    begin(Doubt::recover);
+    EXPECT_NE(guard->waits_until().find("--recover"), std::string::npos);
+    EXPECT_FALSE(may_publish());
+    guard->shown(bob, 1);
+    EXPECT_TRUE(may_publish());
+    EXPECT_EQ(guard->waits_until(), "");
+}
+
+TEST_F(OwnGuardTest, says_nothing_of_a_wait_where_nobody_can_be_asked) {
+    begin(Doubt::restored);
+    EXPECT_TRUE(comes(loop, [&] { return guard->waits_until().empty(); }));
+    EXPECT_EQ(guard->doubt(), Doubt::restored) << "peers are asked all the same";
+}
+
 }  // namespace
 }  // namespace sbot::app

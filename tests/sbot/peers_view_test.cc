@@ -63,5 +63,35 @@ TEST(PeersView, stands_answers_of_other_shapes) {
     }
 }
 
+std::string with_replication(int missing, std::string_view more = "") {
+    std::string status = one_peer(1, 1);
+    status.pop_back();
+    return status + R"(,"replication":{"missing":)" + std::to_string(missing) +
+           R"(,"missingFeeds":2,"toSend":1})" + std::string(more) + "}";
+}
+
+std::string last_line(const std::string& text) {
+    return text.substr(text.rfind('\n', text.size() - 2) + 1);
+}
+
+TEST(PeersView, shows_what_replication_has_left) {
+    PeersView view;
+    constexpr std::string_view ebt = R"({"ebt":{"start":0,"current":5,"target":905}})";
+    std::string text = look(view, with_replication(900), ebt, 1000);
+    EXPECT_EQ(last_line(text), "replication: 900 messages of 2 feeds to come, 1 message to send\n");
+    EXPECT_EQ(text.find("ebt"), std::string::npos);
+    EXPECT_EQ(last_line(look(view, with_replication(600), ebt, 2000)),
+              "replication: 600 messages of 2 feeds to come, about 2 s, 1 message to send\n");
+    EXPECT_EQ(last_line(look(view, with_replication(0), ebt, 3000)),
+              "replication: nothing to come, 1 message to send\n");
+}
+
+TEST(PeersView, says_while_publishing_waits) {
+    PeersView view;
+    EXPECT_EQ(last_line(look(view, with_replication(0, R"(,"publishingWaits":"until then")"), "{}",
+                             1000)),
+              "publishing waits until then\n");
+}
+
 }  // namespace
 }  // namespace sbot::app
