@@ -1,6 +1,7 @@
 #include "muxrpc/router.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -51,6 +52,16 @@ void Router::add(std::string path, Method method) {
     order_.push_back(path);
     bool added = methods_.emplace(std::move(path), std::move(method)).second;
     SBOT_ASSERT(added);
+}
+
+void Router::adapt(std::string_view path, std::function<void(Request&)> change) {
+    auto found = methods_.find(path);
+    SBOT_ASSERT(found != methods_.end() && found->second.async);
+    AsyncHandler& handler = found->second.async;
+    handler = [change = std::move(change), inner = std::move(handler)](Request request) {
+        change(request);
+        return inner(std::move(request));
+    };
 }
 
 Reply<const Method*> Router::find(const std::vector<std::string>& path, std::string_view type,

@@ -51,6 +51,9 @@ class Router {
     void sink(std::string path, Allow allow, SinkHandler handler);
     void duplex(std::string path, Allow allow, DuplexHandler handler);
 
+    /// Has a method that answers once see its calls as `change` leaves them.
+    void adapt(std::string_view path, std::function<void(Request&)> change);
+
     /// What to run for a call, or the reference's words for why not. `type` is the request's own
     /// word for what it is ("async", "source", …; async where a plain request has none).
     Reply<const Method*> find(const std::vector<std::string>& path, std::string_view type,

@@ -214,12 +214,13 @@ constexpr MethodEntry table[] = {
     {"help", sync, Allow::local, "all methods with their arguments"},
     {"status", sync, Allow::local, "the state of the indexes and connections"},
     {"progress", sync, Allow::local, "how far the indexes are"},
-    {"address", sync, Allow::local, "the addresses of this server", scope},
-    {"getAddress", async, Allow::invite, "the addresses of this server", scope},
-    {"auth", async, Allow::local, "does nothing: the handshake has proved who calls", auth_request},
+    {"address", sync, Allow::local, "the addresses of this server", scope, 1},
+    {"getAddress", async, Allow::invite, "the addresses of this server", scope, 1},
+    {"auth", async, Allow::local, "does nothing: the handshake has proved who calls", auth_request,
+     1},
 
     {"publish", async, Allow::local, "sign a message of ours and store it", publish_content},
-    {"add", async, Allow::local, "store a message that was signed elsewhere", add_message},
+    {"add", async, Allow::local, "store a message that was signed elsewhere", add_message, 1},
     {"createWriteStream", sink, Allow::local, "store signed messages, dropping bad ones"},
     {"get", async, Allow::local, "one message", get_message},
     {"createLogStream", source, Allow::local, "all messages in the order they arrived", log_stream},
@@ -233,11 +234,11 @@ constexpr MethodEntry table[] = {
     {"messagesByType", source, Allow::local, "all messages of one type", type_stream},
     {"links", source, Allow::local, "who links to what", link_stream},
     {"latest", source, Allow::local, "the last message's number and date, for each feed"},
-    {"getLatest", async, Allow::local, "the last message of a feed", a_feed},
-    {"latestSequence", async, Allow::local, "the number of a feed's last message", a_feed},
-    {"getFeedState", async, Allow::local, "key and number of a feed's last message", a_feed},
+    {"getLatest", async, Allow::local, "the last message of a feed", a_feed, 1},
+    {"latestSequence", async, Allow::local, "the number of a feed's last message", a_feed, 1},
+    {"getFeedState", async, Allow::local, "key and number of a feed's last message", a_feed, 1},
     {"getVectorClock", async, Allow::local, "the number of the last message, for each feed"},
-    {"del", async, Allow::local, "delete a message or a feed here (nowhere else)", delete_what},
+    {"del", async, Allow::local, "delete a message or a feed here (nowhere else)", delete_what, 1},
     {"rebuild", async, Allow::local, "make all indexes anew"},
 
     {"sql.query", source, Allow::local, "rows of the index, and what changes", sql_query},
@@ -246,34 +247,34 @@ constexpr MethodEntry table[] = {
     {"sql.indexes", async, Allow::local, "the indexes on members of the content"},
     {"sql.help", sync, Allow::local, "the methods of this group"},
 
-    {"multiserver.address", sync, Allow::local, "the addresses of this server", scope},
-    {"multiserver.parse", sync, Allow::local, "take addresses apart", address_text},
+    {"multiserver.address", sync, Allow::local, "the addresses of this server", scope, 1},
+    {"multiserver.parse", sync, Allow::local, "take addresses apart", address_text, 1},
     {"multiserver.help", sync, Allow::local, "the methods of this group"},
 
     {"gossip.peers", sync, Allow::local, "the servers that are known, and their state"},
-    {"gossip.add", sync, Allow::local, "add a server to the table", add_peer},
-    {"gossip.remove", sync, Allow::local, "forget a server", peer_id},
-    {"gossip.get", sync, Allow::local, "what is known of a server", peer_id},
-    {"gossip.connect", async, Allow::local, "connect to a peer", a_peer},
-    {"gossip.disconnect", async, Allow::local, "end all connections with a peer", peer_id},
+    {"gossip.add", sync, Allow::local, "add a server to the table", add_peer, 2},
+    {"gossip.remove", sync, Allow::local, "forget a server", peer_id, 1},
+    {"gossip.get", sync, Allow::local, "what is known of a server", peer_id, 1},
+    {"gossip.connect", async, Allow::local, "connect to a peer", a_peer, 1},
+    {"gossip.disconnect", async, Allow::local, "end all connections with a peer", peer_id, 1},
     {"gossip.changes", source, Allow::local, "servers found and lost, connections made and ended"},
     {"gossip.reconnect", sync, Allow::local, "end all connections and begin anew"},
-    {"gossip.enable", sync, Allow::local, "dial servers of a kind", gossip_type},
-    {"gossip.disable", sync, Allow::local, "dial no servers of a kind", gossip_type},
+    {"gossip.enable", sync, Allow::local, "dial servers of a kind", gossip_type, 1},
+    {"gossip.disable", sync, Allow::local, "dial no servers of a kind", gossip_type, 1},
     {"gossip.ping", duplex, Allow::peer, "tell each other the time, to see if the peer lives",
      ping},
     {"gossip.help", sync, Allow::local, "the methods of this group"},
 
-    {"conn.connect", async, Allow::local, "connect to a peer", conn_peer},
-    {"conn.disconnect", async, Allow::local, "end all connections with a peer", a_peer},
+    {"conn.connect", async, Allow::local, "connect to a peer", conn_peer, 2},
+    {"conn.disconnect", async, Allow::local, "end all connections with a peer", a_peer, 1},
     {"conn.peers", source, Allow::local, "who is connected: a list, again at each change"},
     {"conn.stagedPeers", source, Allow::local,
      "who was found and is not remembered: a list, again at each change"},
     {"conn.dbPeers", sync, Allow::local, "the servers that are remembered"},
-    {"conn.remember", sync, Allow::local, "remember a server", conn_peer},
-    {"conn.forget", sync, Allow::local, "forget a server", a_peer},
-    {"conn.stage", sync, Allow::local, "offer a server to the scheduler", conn_peer},
-    {"conn.unstage", sync, Allow::local, "take that back", a_peer},
+    {"conn.remember", sync, Allow::local, "remember a server", conn_peer, 2},
+    {"conn.forget", sync, Allow::local, "forget a server", a_peer, 1},
+    {"conn.stage", sync, Allow::local, "offer a server to the scheduler", conn_peer, 2},
+    {"conn.unstage", sync, Allow::local, "take that back", a_peer, 1},
     {"conn.start", sync, Allow::local, "let the scheduler dial"},
     {"conn.stop", sync, Allow::local, "end all connections, and let the scheduler dial no more"},
     {"conn.ping", duplex, Allow::peer, "tell each other the time, to see if the peer lives", ping},
@@ -296,7 +297,7 @@ constexpr MethodEntry table[] = {
     {"ebt.request", sync, Allow::local, "replicate a feed, or stop that", replicate_feed},
     {"ebt.block", sync, Allow::local, "keep a feed from a peer, or stop that", block_passing},
     {"ebt.peerStatus", sync, Allow::local, "who has how much of a feed, and why none of it comes",
-     ebt_feed},
+     ebt_feed, 1},
     {"ebt.help", sync, Allow::local, "the methods of this group"},
 
     {"invite.create", async, Allow::local, "make an invite to this server", create_invite},
@@ -314,8 +315,8 @@ constexpr MethodEntry table[] = {
     {"friends.createFriendStream", source, Allow::local, "the feeds that are near, one by one",
      friend_stream},
     {"friends.onEdge", sync, Allow::local, "nothing: it takes a function"},
-    {"friends.follow", async, Allow::local, "publish that we follow a feed", follow_feed},
-    {"friends.block", async, Allow::local, "publish that we block a feed", block_feed},
+    {"friends.follow", async, Allow::local, "publish that we follow a feed", follow_feed, 1},
+    {"friends.block", async, Allow::local, "publish that we block a feed", block_feed, 1},
     {"friends.help", sync, Allow::local, "the methods of this group"},
 
     {"blobs.add", sink, Allow::local, "store a blob", add_blob},
@@ -384,6 +385,48 @@ muxrpc::AsyncReply<muxrpc::Body> answer_help(const muxrpc::Router& router, std::
     co_return muxrpc::Body::json(text ? *text : "null");
 }
 
+/// `{id, state}` as `[id, {state}]`. Nothing where that is not what was meant.
+std::optional<std::string> in_places(const MethodEntry& method, json::Value args) {
+    json::Value given = args.at(0);
+    const MethodArgument& first = method.arguments[0];
+    if (args.size() != 1 || !given.is_object() || !given[first.name].exists()) return std::nullopt;
+    for (json::Member member : given.members()) {
+        bool known = std::any_of(method.arguments.begin(), method.arguments.end(),
+                                 [&](const auto& each) { return each.name == member.name; });
+        if (!known) return std::nullopt;
+    }
+    auto places = method.arguments.first(method.by_place);
+    auto options = method.arguments.subspan(method.by_place);
+    auto is_given = [&](const MethodArgument& each) { return given[each.name].exists(); };
+    bool has_options = std::any_of(options.begin(), options.end(), is_given);
+    while (!has_options && !is_given(places.back())) places = places.first(places.size() - 1);
+    json::Writer out;
+    out.begin_array();
+    for (const MethodArgument& each : places) {
+        out.raw(is_given(each) ? given[each.name].source() : "null");
+    }
+    if (has_options) out.begin_object();
+    for (const MethodArgument& each : options) {
+        if (is_given(each)) out.name(each.name).raw(given[each.name].source());
+    }
+    if (has_options) out.end_object();
+    out.end_array();
+    return std::move(out).text();
+}
+
+/// `friends.follow ID [options]`
+std::string usage_of(const MethodEntry& method) {
+    std::string out(method.path);
+    for (const MethodArgument& each : method.arguments.first(method.by_place)) {
+        std::string name(each.name);
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+        out += each.optional ? " [" + name + "]" : " " + name;
+    }
+    if (method.arguments.size() > method.by_place) out += " [options]";
+    return out;
+}
+
 }  // namespace
 
 std::span<const MethodEntry> method_table() { return table; }
@@ -401,6 +444,20 @@ Result<void> check_methods(const muxrpc::Router& router) {
     return {};
 }
 
+void take_named_arguments(muxrpc::Router& router) {
+    for (const MethodEntry& each : table) {
+        if (each.by_place == 0 || !router.methods().contains(each.path)) continue;
+        router.adapt(each.path, [&each](muxrpc::Request& request) {
+            auto text = in_places(each, request.args);
+            if (!text) return;
+            auto document = json::Document::parse(*text);
+            if (!document) return;
+            request.body = std::make_shared<const json::Document>(std::move(*document));
+            request.args = request.body->root();
+        });
+    }
+}
+
 std::optional<std::string> help_text(const muxrpc::Router& router, std::string_view group) {
     json::Writer out;
     bool any = false;
@@ -415,6 +472,7 @@ std::optional<std::string> help_text(const muxrpc::Router& router, std::string_v
         out.name(name_in_group(each.path)).begin_object();
         out.member("type", muxrpc::name_of(each.kind)).member("description", each.description);
         write_arguments(out, each);
+        if (each.by_place > 0) out.member("single", each.arguments[0].name);
         out.end_object();
     }
     out.end_object().end_object();
@@ -436,9 +494,12 @@ std::string methods_page() {
         "# Methods\n\n"
         "Made from the table in `sbot/method_table.cc`; a test says when this page is stale.\n\n"
         "A method's options are the members of one object, its last argument; most that have one\n"
-        "required option take its value alone as well. *Who*: `local` are the own key, configured\n"
-        "masters and the unix socket; `everybody` also any peer, `invited` also who holds an "
-        "invite.\n";
+        "required option take its value alone as well. Where arguments have their places, as in\n"
+        "`gossip.get ID`, they can be given by name all the same: `gossip.get --id ID`, over RPC "
+        "one\n"
+        "object of them all, `{id: ID}`. *Who*: `local` are the own key, configured masters and "
+        "the\n"
+        "unix socket; `everybody` also any peer, `invited` also who holds an invite.\n";
     for (const MethodGroup& group : groups) {
         std::string name(group.name);
         out += "\n## " + (name.empty() ? "Top level" : name) + "\n\n" +
@@ -449,6 +510,7 @@ std::string methods_page() {
                    " (" + std::string(muxrpc::name_of(each.kind)) + ", " +
                    std::string(who(each.allow)) + ")\n";
             if (each.arguments.empty()) continue;
+            if (each.by_place > 0) out += "\n`" + usage_of(each) + "`\n";
             out += "\n| option | type | |\n|---|---|---|\n";
             for (const MethodArgument& argument : each.arguments) {
                 out += "| `" + std::string(argument.name) + "` | " + std::string(argument.type) +

@@ -27,6 +27,9 @@ struct MethodEntry {
     muxrpc::Allow allow;
     std::string_view description;  ///< one line, no full stop
     std::span<const MethodArgument> arguments{};
+    /// So many of them are arguments of the call, in this order, and the rest members of an object
+    /// behind those. None: all are members of one object, whatever else the method takes.
+    std::size_t by_place = 0;
 };
 
 /// Methods whose paths begin with the same word.
@@ -43,9 +46,13 @@ std::span<const MethodGroup> method_groups();
 /// another kind or with other permissions. A mistake in the program, found at its first start.
 Result<void> check_methods(const muxrpc::Router& router);
 
+/// Has methods whose arguments go by place take one object of them by name as well, as `help` shows
+/// them: `gossip.get --id ID` is `gossip.get ID`. What has other members stays as it is.
+void take_named_arguments(muxrpc::Router& router);
+
 /// The answer of `help` and `GROUP.help`, as npm muxrpc-usage reads it: `{"description",
 /// "commands": {NAME: {"type", "description", "args": {NAME: {"type", "description",
-/// "optional"}}}}}`. Only what the server has; nothing if that is nothing.
+/// "optional"}}, "single"}}}`. Only what the server has; nothing if that is nothing.
 std::optional<std::string> help_text(const muxrpc::Router& router, std::string_view group);
 
 /// Registers `help`, and `GROUP.help` for each group the server has methods of. Comes after all

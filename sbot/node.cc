@@ -179,6 +179,7 @@ void Node::add_methods() {
     add_gossip_methods(router_, *gossip_services_);
     add_conn_methods(router_, *gossip_services_);
     add_help_methods(router_);
+    take_named_arguments(router_);
     auto described = check_methods(router_);
     if (!described) log_.error("methods", described.error().what);
     SBOT_ASSERT(described.has_value());

@@ -2,6 +2,7 @@
 // The table of peers and its calls: with ssb-server 16's files, with a JavaScript peer, and between
 // two of ours that dial by themselves.
 const assert = require('assert');
+const { spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const ssb_keys = require('ssb-keys');
@@ -47,6 +48,16 @@ async function table() {
         assert.deepStrictEqual(changes.items.map(({ type }) => type),
                                ['discover', 'discover', 'remove']);
         changes.close();
+    });
+    await test('what goes by place can be given by name, as help says it', async () => {
+        assert.strictEqual((await call(rpc, 'gossip.get', { id: two })).key, two);
+        assert.strictEqual((await call(rpc, 'ebt.peerStatus', { id: two })).id, two);
+        const { stdout } = spawnSync(server.program,
+                                     ['gossip.get', '--id', two, '--', ...server.settings()],
+                                     { encoding: 'utf8' });
+        assert.strictEqual(JSON.parse(stdout).key, two);
+        const { commands } = await call(rpc, 'gossip.help');
+        assert.strictEqual(commands.get.single, 'id');
     });
     await test('a dial that fails is told and counted', async () => {
         assert.match((await refusal(call(rpc, 'gossip.connect', two))).message, /refused/i);

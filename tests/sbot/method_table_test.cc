@@ -27,6 +27,7 @@ TEST(MethodTable, has_each_method_once_and_each_in_a_group) {
             << each.path;
         EXPECT_FALSE(each.description.empty() || each.description.ends_with('.')) << each.path;
         std::set<std::string_view> names;
+        EXPECT_LE(each.by_place, each.arguments.size()) << each.path;
         for (const MethodArgument& argument : each.arguments) {
             EXPECT_TRUE(names.insert(argument.name).second) << each.path << " " << argument.name;
             bool plain = argument.otherwise.empty() || json::Document::parse(argument.otherwise);
@@ -60,13 +61,46 @@ TEST(MethodTable, helps_with_what_the_server_has) {
               R"({"description":"connections to peers","commands":{)"
               R"("connect":{"type":"async","description":"connect to a peer","args":{)"
               R"("address":{"type":"MultiServerAddress",)"
-              R"("description":"where the peer listens, with its key","optional":false}}},)"
+              R"("description":"where the peer listens, with its key","optional":false}},)"
+              R"("single":"address"},)"
               R"("help":{"type":"sync","description":"the methods of this group","args":{}}}})");
     EXPECT_FALSE(help_text(router, "blobs"));
     auto top = json::Document::parse(*help_text(router, ""));
     ASSERT_TRUE(top);
     EXPECT_TRUE(top->root()["commands"]["latestSequence"].is_object());
     EXPECT_FALSE(top->root()["commands"]["get"].exists());
+}
+
+/// The arguments that a method gets of a call.
+std::string arguments_of(std::string_view path, std::string_view given) {
+    muxrpc::Router router;
+    std::string got;
+    router.async(std::string(path), Allow::local, [&got](Request request) -> AsyncReply<Body> {
+        got = json::compact(request.args);
+        return nothing(std::move(request));
+    });
+    take_named_arguments(router);
+    auto body = std::make_shared<const json::Document>(*json::Document::parse(given));
+    auto answering = router.methods().find(path)->second.async({{}, body, body->root()});
+    EXPECT_TRUE(answering.done());
+    return got;
+}
+
+TEST(MethodTable, has_arguments_by_name_put_into_their_places) {
+    EXPECT_EQ(arguments_of("gossip.get", R"([{"id":"@x"}])"), R"(["@x"])");
+    EXPECT_EQ(arguments_of("friends.follow", R"([{"state":false,"id":"@x"}])"),
+              R"(["@x",{"state":false}])");
+    EXPECT_EQ(arguments_of("conn.remember", R"([{"address":"a","data":{"b":[1]}}])"),
+              R"(["a",{"b":[1]}])");
+    EXPECT_EQ(arguments_of("conn.remember", R"([{"address":"a"}])"), R"(["a"])");
+}
+
+TEST(MethodTable, leaves_other_arguments_alone) {
+    for (const char* given : {"[]", R"(["@x"])", "[null]", R"([{"key":"@x"}])", "[{}]",
+                              R"([{"id":"@x","more":1}])", R"([{"id":"@x"},2])", R"([["id"]])"}) {
+        EXPECT_EQ(arguments_of("gossip.get", given), given);
+    }
+    EXPECT_EQ(arguments_of("blobs.has", R"([{"id":"&x"}])"), R"([{"id":"&x"}])");
 }
 
 TEST(MethodTable, is_what_the_documentation_says) {
