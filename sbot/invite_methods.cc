@@ -217,6 +217,14 @@ RemoteError unparsable(std::string_view text) {
                        std::string(text.substr(0, text.find('~')))};
 }
 
+/// A code that was copied from somewhere may come with blanks around it.
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\n";
+    std::size_t first = text.find_first_not_of(blanks);
+    if (first == text.npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+}
+
 /// Both forms of a code, in quotes or not.
 Reply<Invite> invite_of(json::Value given) {
     if (!given.truthy()) return param_required();
@@ -227,8 +235,9 @@ Reply<Invite> invite_of(json::Value given) {
     if (!given.is_string()) return RemoteError{"invite.charAt is not a function", "TypeError"};
     std::string_view text = given.string();
     if (text.size() > limits::invite_bytes_max) return RemoteError{"the invite is too long"};
+    text = trimmed(text);
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
-        text = text.substr(1, text.size() - 2);
+        text = trimmed(text.substr(1, text.size() - 2));
     }
     auto parsed = net::parse_invite(text);
     if (!parsed) return unparsable(text);
@@ -270,6 +279,12 @@ io::Async<Reply<Body>> call_use(muxrpc::Session& session, std::string arguments)
     co_return Reply<Body>(std::move(answer));
 }
 
+/// A pub has no more to say to those whose code it does not know, or not any more.
+std::string in_plain_words(const std::string& answer) {
+    if (!answer.ends_with(" is not in list of allowed methods")) return answer;
+    return "the code was used up, or that server does not know it: " + answer;
+}
+
 /// As the guest whose key the code holds.
 AsyncReply<Body> ask_pub(InviteServices& services, const net::NetTarget& pub) {
     auto pair = message::KeyPair::from_seed(bytes_of(*pub.seed));
@@ -291,7 +306,8 @@ AsyncReply<Body> ask_pub(InviteServices& services, const net::NetTarget& pub) {
     auto ended = co_await running;
     (void)ended;  // the answer is here, or it never comes
     if (!answer) co_return RemoteError{"invite not accepted: " + answer.error().what};
-    if (!*answer) co_return RemoteError{"invite not accepted: " + answer->error().message};
+    if (!*answer)
+        co_return RemoteError{"invite not accepted: " + in_plain_words(answer->error().message)};
     co_return std::move(**answer);
 }
 

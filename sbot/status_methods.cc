@@ -165,9 +165,13 @@ AsyncReply<Body> auth(StatusServices& services, Request request) {
     co_return Body::json(master ? R"({"allow":null,"deny":null})" : "false");
 }
 
+/// Strangers hear what strangers can use, and nothing of this machine and its networks.
 AsyncReply<Body> address(StatusServices& services, Request request) {
     json::Value scope = request.arg(0);
-    std::string wanted = scope.truthy() ? std::string(scope.string()) : "device";
+    bool stranger = request.caller.rights != muxrpc::Rights::local;
+    std::string wanted = stranger ? "public" : "device";
+    if (scope.truthy()) wanted = scope.string();
+    if (stranger && wanted != "public") co_return Body::json("null");
     std::string text = address_in(services.settings, services.own, wanted);
     if (text.empty()) co_return Body::json("null");
     co_return Body::utf8(text);
