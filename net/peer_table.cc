@@ -253,6 +253,9 @@ PeerTable::Added PeerTable::remember(std::string address, const FeedId& key, con
         known = insert(std::move(peer));
         if (known == nullptr) return {};
     }
+    if (known->staged && !known->is_lan()) {  // it stays that besides
+        known->offer = std::exchange(known->data, Tree::object());
+    }
     if (known->data.find("birth") == nullptr) known->data.set("birth", now);
     known->data.merge(given);
     known->staged = false;
@@ -262,24 +265,42 @@ PeerTable::Added PeerTable::remember(std::string address, const FeedId& key, con
 
 PeerTable::Added PeerTable::stage(std::string address, const FeedId& key, const Tree& data,
                                   double now) {
-    KnownPeer* known = find(address);
-    if (known == nullptr) known = find(key);
-    bool lan = data["type"].text() == "lan";
-    if (known != nullptr) {
-        if (lan) known->heard = now;
-        return {known, false};
-    }
     if (key == own_) return {};
-    KnownPeer peer;
-    peer.address = std::move(address);
-    peer.key = key;
-    peer.data = without_own_members(data);
-    peer.data.set("stagingBirth", now);
-    peer.data.set("stagingUpdated", now);
+    KnownPeer* known = find(address);
+    bool is_new = known == nullptr;
+    if (known == nullptr) {
+        KnownPeer peer;
+        peer.address = std::move(address);
+        peer.key = key;
+        peer.staged = true;
+        known = insert(std::move(peer));
+        if (known == nullptr) return {};
+    } else if (!known->staged && !known->offer.is_object()) {
+        known->offer = Tree::object();
+        is_new = true;
+    }
+    Tree& staging = known->staged ? known->data : known->offer;
+    if (is_new) staging.set("stagingBirth", now);
+    staging.set("stagingUpdated", now);
+    staging.merge(without_own_members(data));
+    if (data["type"].text() == "lan") known->heard = now;
+    touch();
+    return {known, is_new};
+}
+
+bool PeerTable::withdraw(KnownPeer& peer) {
+    if (!peer.offer.is_object()) return false;
+    peer.offer = Tree();
+    touch();
+    return true;
+}
+
+bool PeerTable::keep_offer_only(KnownPeer& peer) {
+    if (!peer.offer.is_object()) return false;
+    peer.data = std::exchange(peer.offer, Tree());
     peer.staged = true;
-    if (lan) peer.heard = now;
-    KnownPeer* added = insert(std::move(peer));
-    return {added, added != nullptr};
+    touch();
+    return true;
 }
 
 void PeerTable::remove(KnownPeer& peer) {
@@ -301,6 +322,7 @@ std::vector<FeedId> PeerTable::forget_silent(double now) {
     for (std::size_t i = peers_.size(); i-- > 0;) {
         KnownPeer& peer = *peers_[i];
         bool silent = peer.heard > 0 && peer.heard + silent_ms < now;
+        if (silent && peer.offer["type"].text() == "lan") withdraw(peer);
         if (!peer.is_lan() || !silent || peer.links > 0 || peer.state != PeerState::none) continue;
         gone.push_back(peer.key);
         remove(peer);
@@ -340,6 +362,7 @@ void PeerTable::dial_failed(KnownPeer& peer, std::string_view why, double now) {
 
 void PeerTable::linked(KnownPeer& peer, bool dialled, double now) {
     if (++peer.links == 1) peer.linked_since = now;
+    peer.offer = Tree();
     peer.state = PeerState::connected;
     peer.data.set("stateChange", now);
     peer.data.set("client", dialled);

@@ -30,7 +30,9 @@ struct KnownPeer {
     std::string lan_address;  ///< and where it said it was
     std::uint32_t links = 0;  ///< connections with it
     double linked_since = 0;  ///< when the first of them came about
-    double staged_updated = 0;
+    /// What `conn.stage` says of one that is remembered (staged ones have it in `data`); null: it
+    /// is not staged.
+    base::Tree offer;
 
     const std::string& source() const { return data["source"].text(); }
     const std::string& type() const { return data["type"].text(); }
@@ -80,8 +82,13 @@ class PeerTable {
               base::Tree given = base::Tree::object());
     /// `conn.remember`: one entry for an address.
     Added remember(std::string address, const FeedId& key, const base::Tree& data, double now);
-    /// `conn.stage`: false for who is there already.
+    /// `conn.stage`: one entry for an address too. Who is staged already is not new, and what is
+    /// said of it is renewed.
     Added stage(std::string address, const FeedId& key, const base::Tree& data, double now);
+    /// `conn.unstage` of one that is remembered. True if it was staged besides.
+    bool withdraw(KnownPeer& peer);
+    /// `conn.forget` of one that is staged besides: it is only that from now on. False: it is not.
+    bool keep_offer_only(KnownPeer& peer);
     void remove(KnownPeer& peer);
 
     /// Forgets LAN peers that have been silent and are not connected; gives their entries' keys.

@@ -497,7 +497,7 @@ io::Task<void> Gossip::follow_pub_messages(Reading& reading) {
 
 // ---- switches
 
-Result<void> Gossip::turn(const std::string& type, bool on) {
+Result<std::string> Gossip::turn(const std::string& type, bool on) {
     if (std::find(std::begin(groups), std::end(groups), type) == std::end(groups)) {
         return error(Errc::invalid, "unknown gossip type " + type);
     }
@@ -511,16 +511,19 @@ Result<void> Gossip::turn(const std::string& type, bool on) {
         auto parsed = document ? Tree::from(document->root()) : Result<Tree>(document.error());
         // With comments it is no JSON: rewriting it would cost them.
         if (!parsed || !parsed->is_object()) {
-            log_.warning("peers", path + " is left as it is: to keep this beyond a restart, set " +
-                                      "gossip." + type + " to " + (on ? "true" : "false"));
-            return {};
+            std::string left = path + " is left as it is: to keep this beyond a restart, set " +
+                               "gossip." + type + " to " + (on ? "true" : "false");
+            log_.warning("peers", left);
+            return left;
         }
         config = std::move(*parsed);
     } else if (text.error().code != Errc::not_found) {
         return std::move(text).error();
     }
-    if (auto set = config.set_at("gossip." + type, on); !set) return set;
-    return write_text(&files_, path, config.to_pretty_json());
+    if (auto set = config.set_at("gossip." + type, on); !set) return std::move(set).error();
+    auto written = write_text(&files_, path, config.to_pretty_json());
+    if (!written) return std::move(written).error();
+    return std::string();
 }
 
 }  // namespace sbot::app

@@ -67,8 +67,8 @@ class Gossip final : public Watcher {
     void reconnect();
 
     /// `gossip.enable` and `disable`: now, and in the folder's config file unless that would cost
-    /// what else is in it.
-    Result<void> turn(const std::string& type, bool on);
+    /// what else is in it: then what is to be done by hand, for people, else an empty text.
+    Result<std::string> turn(const std::string& type, bool on);
     /// `conn.start` and `stop`.
     void run_scheduler(bool on);
 

@@ -85,6 +85,11 @@ AsyncReply<Body> remove(GossipServices& services, Request request) {
     co_return nothing();
 }
 
+std::optional<RemoteError> refusal_of(Gossip& gossip, const FeedId& peer) {
+    if (!gossip.peers().blocks(peer)) return std::nullopt;
+    return RemoteError{"we block " + peer.text()};
+}
+
 AsyncReply<Body> connect(GossipServices& services, Request request) {
     json::Value given = request.arg(0);
     if (!given.truthy()) {
@@ -100,6 +105,7 @@ AsyncReply<Body> connect(GossipServices& services, Request request) {
     }
     auto peer = named_peer(given);
     if (!peer) co_return RemoteError{"first param must be an address"};
+    if (auto refused = refusal_of(gossip, peer->key)) co_return std::move(*refused);
     gossip.add(peer->address, peer->key, "manual", peer->given);
     auto dialling = dial_named(gossip, std::move(*peer));
     co_return co_await dialling;
@@ -128,7 +134,8 @@ AsyncReply<Body> turn(GossipServices& services, Request request, bool on) {
     std::string type = given.truthy() ? std::string(given.string()) : "global";
     auto turned = services.gossip.turn(type, on);
     if (!turned) co_return remote(turned.error());
-    co_return Body::utf8((on ? "enabled gossip type " : "disabled gossip type ") + type);
+    std::string done = (on ? "enabled gossip type " : "disabled gossip type ") + type;
+    co_return Body::utf8(turned->empty() ? done : done + "; " + *turned);
 }
 
 AsyncReply<Body> enable(GossipServices& services, Request request) {
@@ -234,11 +241,11 @@ Body hub_list(Gossip& gossip) {
 Body staged_list(Gossip& gossip) {
     Pairs pairs;
     for (const auto& peer : gossip.table().all()) {
-        bool waits = peer->data["autoconnect"].is_false();
-        if ((!peer->staged && !waits) || peer->links > 0) continue;
-        Tree data = peer->data;
+        bool waits = peer->data["autoconnect"].is_false(), offered = peer->offer.is_object();
+        if ((!peer->staged && !waits && !offered) || peer->links > 0) continue;
+        Tree data = offered ? peer->offer : peer->data;
         data.set("key", peer->key.text());
-        if (!peer->staged) data.set("pool", "db");
+        if (!peer->staged && !offered) data.set("pool", "db");
         pairs.add(peer->address, std::move(data));
     }
     return pairs.body();
@@ -304,9 +311,13 @@ AsyncReply<Body> db_peers(GossipServices& services, Request) {
 AsyncReply<Body> remember(GossipServices& services, Request request) {
     auto peer = named_peer(request.arg(0));
     if (!request.arg(0).is_string() || !peer) co_return bad_address();
+    json::Value data = request.arg(1);
+    if (data.exists() && !data.is_object() && !data.is_array()) {
+        co_return RemoteError{"The given connection data should have been an object"};
+    }
     Gossip& gossip = services.gossip;
     gossip.use_conn_file();
-    gossip.table().remember(peer->address, peer->key, data_of(request.arg(1)), gossip.now());
+    gossip.table().remember(peer->address, peer->key, data_of(data), gossip.now());
     gossip.changed();
     co_return nothing();
 }
@@ -316,7 +327,12 @@ AsyncReply<Body> forget(GossipServices& services, Request request) {
     if (!request.arg(0).is_string() || !peer) co_return bad_address();
     services.gossip.use_conn_file();
     KnownPeer* known = services.gossip.table().find(peer->address);
-    if (known != nullptr && !known->staged) services.gossip.remove(*known);
+    if (known == nullptr || known->staged) co_return nothing();
+    if (services.gossip.table().keep_offer_only(*known)) {
+        services.gossip.changed();
+    } else {
+        services.gossip.remove(*known);
+    }
     co_return nothing();
 }
 
@@ -325,11 +341,11 @@ AsyncReply<Body> stage(GossipServices& services, Request request) {
     if (!request.arg(0).is_string() || !peer) co_return bad_address();
     Gossip& gossip = services.gossip;
     Tree data = data_of(request.arg(1));
-    if (!data["type"].truthy()) data.set("type", "internet");
+    if (!request.arg(1).exists()) data.set("type", "internet");
     bool connected = gossip.peers().link_with(peer->key) != nullptr;
-    bool added =
-        !connected && gossip.table().stage(peer->address, peer->key, data, gossip.now()).is_new;
-    if (added) gossip.changed();
+    if (connected) co_return nothing();
+    bool added = gossip.table().stage(peer->address, peer->key, data, gossip.now()).is_new;
+    gossip.changed();
     co_return Body::json(added ? "true" : "false");
 }
 
@@ -337,8 +353,13 @@ AsyncReply<Body> unstage(GossipServices& services, Request request) {
     auto peer = named_peer(request.arg(0));
     if (!request.arg(0).is_string() || !peer) co_return bad_address();
     KnownPeer* known = services.gossip.table().find(peer->address);
-    if (known == nullptr || !known->staged || known->links > 0) co_return nothing();
-    services.gossip.remove(*known);
+    if (known == nullptr || known->links > 0) co_return nothing();
+    if (known->staged) {
+        services.gossip.remove(*known);
+        co_return Body::json("true");
+    }
+    if (!services.gossip.table().withdraw(*known)) co_return nothing();
+    services.gossip.changed();
     co_return Body::json("true");
 }
 
@@ -395,6 +416,7 @@ AsyncReply<Body> dial_named(Gossip& gossip, NamedPeer peer) {
     if (!target) co_return remote(target.error());
     auto* tcp = std::get_if<net::NetTarget>(&*target);
     if (tcp == nullptr || tcp->seed) co_return RemoteError{"not the address of a peer"};
+    if (auto refused = refusal_of(gossip, peer.key)) co_return std::move(*refused);
     auto connecting = gossip.connect(std::move(*tcp), std::move(peer.address));
     auto connected = co_await connecting;
     if (!connected) co_return remote(connected.error());

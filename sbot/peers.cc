@@ -27,6 +27,8 @@ Link link_of(const muxrpc::Caller& caller, std::string address, bool dialled) {
     return link;
 }
 
+Error blocked_error(const FeedId& peer) { return error(Errc::denied, "we block " + peer.text()); }
+
 }  // namespace
 
 /// One session and what runs over it; lives in the frame of `run`, known to `connections_`.
@@ -114,7 +116,7 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
         Counted shaking(handshakes_);
         auto decide = [this](const FeedId& peer) {
             if (caller_of(peer).rights == muxrpc::Rights::local) return true;
-            return !options_.blocked || !options_.blocked(peer);
+            return !blocks(peer);
         };
         auto receiving = net::receive(loop_, identity_, std::move(socket), std::move(decide),
                                       options_.handshake_ms);
@@ -132,6 +134,7 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
 }
 
 io::Async<void> Peers::connect(net::NetTarget target) {
+    if (blocks(target.remote)) co_return blocked_error(target.remote);
     auto dialling = io::dial_tcp(loop_, target.host, target.port, options_.handshake_ms);
     auto socket = co_await dialling;
     if (!socket) co_return std::move(socket).error();
@@ -141,6 +144,7 @@ io::Async<void> Peers::connect(net::NetTarget target) {
         net::greet(loop_, identity_, std::move(*socket), target.remote, options_.handshake_ms);
     auto secure = co_await greeting;
     if (!secure) co_return std::move(secure).error().in(name);
+    if (blocks(target.remote)) co_return blocked_error(target.remote);  // since then
     muxrpc::Caller caller{muxrpc::Rights::peer, target.remote.text()};
     tasks_.add(run(std::move(*secure), std::move(caller), std::move(address), true));
     co_return {};

@@ -86,6 +86,8 @@ class Peers final : public friends::HopsObserver {
     /// Connects to a peer; returns when the session runs. A peer we dial has a peer's rights only,
     /// whoever it is.
     io::Async<void> connect(net::NetTarget target);
+    /// It is neither dialled nor let in.
+    bool blocks(const FeedId& peer) const { return options_.blocked && options_.blocked(peer); }
 
     /// Wants or stops wanting a feed, from all present and future peers.
     void request(const FeedId& feed, bool wanted);

@@ -72,13 +72,23 @@ async function table() {
                                                          ssb_keys.generate().id));
         await call(rpc, 'conn.remember', four, { type: 'pub', autoconnect: false });
         assert.strictEqual(await call(rpc, 'conn.stage', five), true);
-        assert.strictEqual(await call(rpc, 'conn.stage', five), false);
+        assert.strictEqual(await call(rpc, 'conn.stage', five, { note: 'renewed' }), false);
+        // What is remembered can be staged besides.
+        assert.strictEqual(await call(rpc, 'conn.stage', four), true);
+        assert.strictEqual(await call(rpc, 'conn.stage', four), false);
+        assert.strictEqual(await call(rpc, 'conn.unstage', four), true);
+        assert.strictEqual(await call(rpc, 'conn.unstage', four), false);
+        for (const odd of ['text', null, 5]) {
+            assert.strictEqual((await refusal(call(rpc, 'conn.remember', five, odd))).message,
+                               'The given connection data should have been an object');
+        }
         const db = await call(rpc, 'conn.dbPeers');
         assert.strictEqual(db.find(([address]) => address === four)[1].type, 'pub');
         const staged = follow(rpc, 'conn.stagedPeers');
         await until('the list', async () => staged.items.length > 0);
         const last = new Map(staged.items.pop());
-        assert.strictEqual(last.get(five).type, 'internet');
+        const { type, note } = last.get(five);
+        assert.deepStrictEqual([type, note], ['internet', 'renewed']);
         assert.strictEqual(last.get(four).pool, 'db');
         staged.close();
         assert.strictEqual(await call(rpc, 'conn.unstage', five), true);
@@ -93,7 +103,9 @@ async function table() {
         assert.strictEqual(read(server, 'config').port, server.port);
         const text = `// mine\n${JSON.stringify(server.config)}`;
         fs.writeFileSync(file(server, 'config'), text);
-        assert.strictEqual(await call(rpc, 'gossip.disable'), 'disabled gossip type global');
+        assert.strictEqual(await call(rpc, 'gossip.disable'),
+                           `disabled gossip type global; ${file(server, 'config')} is left as it ` +
+                           'is: to keep this beyond a restart, set gossip.global to false');
         assert.strictEqual(fs.readFileSync(file(server, 'config'), 'utf8'), text);
     });
     await close(rpc);
@@ -154,6 +166,16 @@ async function with_javascript() {
             const { ping } = await call(their, 'gossip.get', ours.id);
             return ping && ping.rtt.count >= 1;
         });
+    });
+    await test('a server that we block is not dialled', async () => {
+        await call(our, 'friends.block', theirs.id);
+        await until('nobody', async () => (await call(our, 'status')).connections.length === 0);
+        for (const method of ['gossip.connect', 'conn.connect']) {
+            assert.strictEqual((await refusal(call(our, method, theirs.address))).message,
+                               `we block ${theirs.id}`);
+        }
+        await call(our, 'friends.block', theirs.id, { state: false });
+        await call(our, 'gossip.connect', theirs.address);
     });
     await Promise.all([close(our), close(their)]);
     await Promise.all([ours.stop(), theirs.stop()]);

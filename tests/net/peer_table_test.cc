@@ -193,13 +193,65 @@ TEST_F(PeerTableTest, stages_remembers_and_finds_the_second_address_of_a_key) {
     EXPECT_EQ(parsed(table.conn_json()).members().size(), 0u);
     EXPECT_TRUE(table.remember(address_of(1), key_of(1), parsed(R"({"a":1})"), 7).is_new);
     EXPECT_EQ(table.find(key_of(1))->data["birth"].number(), 7);
-    EXPECT_EQ(table.find(key_of(1))->data["type"].text(), "dht");
+    EXPECT_EQ(table.find(key_of(1))->offer["type"].text(), "dht");
+    EXPECT_EQ(table.find(key_of(1))->data["stagingBirth"].number(), 0);
     std::string second = address_of(1, "b.example.org");
     table.remember(second, key_of(1), Tree::object(), 8);
     EXPECT_EQ(table.all().size(), 2u);
     table.remove(*table.find(address_of(1)));
     ASSERT_NE(table.find(key_of(1)), nullptr);
     EXPECT_EQ(table.find(key_of(1))->address, second);
+}
+
+TEST_F(PeerTableTest, renews_what_is_said_of_a_staged_server) {
+    auto first = table.stage(address_of(1), key_of(1), parsed(R"({"type":"dht","a":1})"), 5);
+    EXPECT_TRUE(first.is_new);
+    auto again = table.stage(address_of(1), key_of(1), parsed(R"({"a":2,"b":3})"), 6);
+    EXPECT_FALSE(again.is_new);
+    const Tree& data = again.peer->data;
+    EXPECT_EQ(data["stagingBirth"].number(), 5);
+    EXPECT_EQ(data["stagingUpdated"].number(), 6);
+    EXPECT_EQ(data["type"].text(), "dht");
+    EXPECT_EQ(data["a"].number(), 2);
+    EXPECT_EQ(data["b"].number(), 3);
+    EXPECT_FALSE(table.withdraw(*again.peer)) << "nobody remembers it";
+    // Another address of the same server is another entry.
+    EXPECT_TRUE(table.stage(address_of(1, "b.example.org"), key_of(1), Tree(), 7).is_new);
+    EXPECT_EQ(table.stage(address_of(99), key_of(99), Tree(), 7).peer, nullptr);
+}
+
+TEST_F(PeerTableTest, stages_a_remembered_server_besides) {
+    table.remember(address_of(1), key_of(1), parsed(R"({"autoconnect":false})"), 1);
+    EXPECT_TRUE(table.stage(address_of(1), key_of(1), parsed(R"({"type":"pub"})"), 2).is_new);
+    EXPECT_FALSE(table.stage(address_of(1), key_of(1), Tree(), 3).is_new);
+    KnownPeer& peer = *table.find(address_of(1));
+    EXPECT_FALSE(peer.staged);
+    EXPECT_EQ(peer.offer["stagingBirth"].number(), 2);
+    EXPECT_EQ(peer.offer["stagingUpdated"].number(), 3);
+    EXPECT_EQ(table.conn_json().find("staging"), std::string::npos);
+    EXPECT_TRUE(table.withdraw(peer));
+    EXPECT_FALSE(table.withdraw(peer));
+    EXPECT_TRUE(table.stage(address_of(1), key_of(1), Tree(), 4).is_new);
+    EXPECT_TRUE(table.keep_offer_only(peer)) << "forgotten, it is staged still";
+    EXPECT_TRUE(peer.staged);
+    EXPECT_EQ(parsed(table.conn_json()).members().size(), 0u);
+    EXPECT_FALSE(table.keep_offer_only(peer));
+}
+
+TEST_F(PeerTableTest, takes_back_what_was_staged_with_the_connection) {
+    table.remember(address_of(1), key_of(1), Tree::object(), 1);
+    KnownPeer& peer = *table.stage(address_of(1), key_of(1), Tree(), 2).peer;
+    table.linked(peer, true, 3);
+    EXPECT_FALSE(table.withdraw(peer));
+}
+
+TEST_F(PeerTableTest, takes_back_what_was_staged_of_a_lan_that_is_silent) {
+    table.remember(address_of(1), key_of(1), Tree::object(), 1);
+    KnownPeer& peer = *table.stage(address_of(1), key_of(1), parsed(R"({"type":"lan"})"), 2).peer;
+    EXPECT_TRUE(table.forget_silent(10000).empty());
+    EXPECT_TRUE(peer.offer.is_object());
+    EXPECT_TRUE(table.forget_silent(10003).empty());
+    EXPECT_FALSE(peer.offer.is_object());
 }
 
 }  // namespace
