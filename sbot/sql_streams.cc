@@ -226,6 +226,10 @@ class SqlStream : public muxrpc::Source {
         co_return co_await opening;
     }
 
+    muxrpc::RemoteError told(const Error& why) {
+        services_.reading.suspect(why);
+        return remote(why);
+    }
     /// Who holds many live ones keeps nobody from asking.
     std::size_t& open_ones() { return asked_->live ? services_.live : services_.open; }
 
@@ -243,11 +247,11 @@ class OnceStream final : public SqlStream {
             begun_ = true;
             auto starting = start();
             auto started = co_await starting;
-            if (!started) co_return remote(started.error());
+            if (!started) co_return told(started.error());
         }
         while (items_.empty()) {
             if (expired_) co_return remote(too_slow());
-            if (failed_) co_return remote(*failed_);
+            if (failed_) co_return told(*failed_);
             if (!query_) co_return std::optional<Body>();
             auto fetching = fetch();
             co_await fetching;
@@ -313,10 +317,10 @@ class LiveStream final : public SqlStream {
         if (!answer_) {
             auto beginning = begin();
             auto begun = co_await beginning;
-            if (!begun) co_return remote(begun.error());
+            if (!begun) co_return told(begun.error());
             auto looking = look_again();
             auto looked = co_await looking;
-            if (looked.failed) co_return remote(*looked.failed);
+            if (looked.failed) co_return told(*looked.failed);
         }
         if (at_ < answer_->rows().size()) {
             co_return std::optional(Body::json(answer_->rows()[at_++].text));
@@ -330,7 +334,7 @@ class LiveStream final : public SqlStream {
             co_await changing;
             auto looking = look_again();
             auto looked = co_await looking;
-            if (looked.failed) co_return remote(*looked.failed);
+            if (looked.failed) co_return told(*looked.failed);
             at_ = answer_->rows().size();
             if (!looked.news.empty()) co_return std::optional(Body::json(looked.news));
         }

@@ -167,7 +167,7 @@ async function failing(server) {
     await test('METHOD --help, GROUP and --help: usage, status 0', async () => {
         assert.match(await answer(server, 'publish', '--help'), /^publish # .*\n  --type /);
         assert.match(await answer(server, 'gossip'), /\bconnect\b.*\|help$/m);
-        assert.match(await answer(server, 'gossip', '--help'), /^gossip\.connect # /m);
+        assert.match(await answer(server, 'gossip', '--help'), /^gossip\.connect \{address\} # /m);
         const all = await answer(server, '--help');
         assert.match(all, /^createLogStream # [^]*^ {2}--reverse [^]*^gossip # /m);
     });
