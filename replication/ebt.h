@@ -35,8 +35,9 @@ class Ebt {
         dialled,  ///< we did: nothing is sent before the peer's first notes
     };
 
-    /// `salt` is random: it keeps strangers from choosing feed ids that collide.
-    Ebt(FeedId own, std::uint64_t salt);
+    /// `salt` is random: it keeps strangers from choosing feed ids that collide. Runs of at least
+    /// `fetch_min` messages from a peer that we dialled are fetched; 0: none ever.
+    Ebt(FeedId own, std::uint64_t salt, Sequence fetch_min = 0);
 
     // --- what happens on our side
     /// Wants a feed of which `latest` is stored, or stops wanting it. True if that is a change.
@@ -87,6 +88,15 @@ class Ebt {
     /// They are not there (deleted): that feed ends here for that peer.
     void cannot_send(Slot slot, const FeedId& feed);
 
+    // --- long runs, fetched in one go instead of being sent
+    /// Feeds that are to be fetched from that peer by now, each once.
+    std::vector<FeedId> take_fetches(Slot slot);
+    /// What to fetch, if the feed still is; what comes is told as `message`.
+    std::optional<Span> to_fetch(Slot slot, const FeedId& feed) const;
+    /// No more of it comes, `useful` if anything did. The peer is asked to send what follows once
+    /// all that came is stored.
+    void fetched(Slot slot, const FeedId& feed, bool useful);
+
     // --- looks from outside
     std::optional<Slot> slot_of(const FeedId& peer) const;
     const FeedId& peer_of(Slot slot) const { return peer(slot).id; }
@@ -135,6 +145,9 @@ class Ebt {
         std::uint32_t useless = 0;              // messages in a row that led nowhere
         std::size_t unwanted = 0;               // feeds it mentioned that we do not want
         std::set<std::uint32_t> insisted;       // rows, see `insist`
+        bool gives_runs = false;                // may be fetched from
+        std::uint32_t vain_fetches = 0;         // in a row
+        std::vector<std::uint32_t> fetches;     // rows to be fetched
     };
 
     struct SaltedHash {
@@ -154,6 +167,8 @@ class Ebt {
     void greet(Slot slot);
     void tell(FeedRow& row, Slot slot, Relation& relation, bool receive);
     void decline(FeedRow& row, Slot slot, Relation& relation);
+    void plan_fetch(FeedRow& row, Slot slot, const Relation& relation);
+    void end_fetch(FeedRow& row);
     void speak(FeedRow& row, Slot slot, Relation& relation);
     void take_note(Slot slot, const FeedNote& said);
     void answer_unshared(Slot slot, const FeedNote& said);
@@ -174,6 +189,7 @@ class Ebt {
     void insist(FeedRow& row, Slot slot);
 
     FeedId own_;
+    Sequence fetch_min_;
     std::uint64_t now_ms_ = 0;  // as told last
     std::unordered_map<FeedId, std::uint32_t, SaltedHash> index_;
     std::deque<FeedRow> rows_;

@@ -41,9 +41,14 @@ class FeedRow {
     FeedId feed;
     std::uint32_t number = 0;  ///< of the row itself
     bool wanted = false;
-    bool behind = false;        ///< somebody may have more than we
-    bool orphaned = false;      ///< and nobody was asked for it, at the last tick
-    bool hole = false;          ///< what came did not follow on what we have
+    bool behind = false;    ///< somebody may have more than we
+    bool orphaned = false;  ///< and nobody was asked for it, at the last tick
+    bool hole = false;      ///< what came did not follow on what we have
+    /// A long run comes by `createHistoryStream` from `fetched_from`, which is told to send nothing
+    /// meanwhile; `ending`: all of it that came is still to be stored.
+    enum class Fetch : std::uint8_t { none, begun, ending };
+    Fetch fetch = Fetch::none;
+    Slot fetched_from = 0;
     std::uint32_t moved_s = 0;  ///< when a message of it came last, in seconds
     Sequence taken = 0;         ///< what came, in order, stored or not yet
 

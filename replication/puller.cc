@@ -14,15 +14,15 @@ constexpr std::size_t run_messages_max = 64;
 // What came does not follow on what we have (a write failed, say): asked for again after that.
 constexpr std::uint64_t gap_wait_ms = 1000;
 
-std::string arguments(const FeedId& feed, Sequence from) {
+}  // namespace
+
+std::string history_arguments(const FeedId& feed, Sequence first, bool live) {
     json::Writer out;
     out.begin_array().begin_object();
-    out.member("id", feed.text()).member("seq", static_cast<double>(from));
-    out.member("live", true).member("keys", false).end_object().end_array();
+    out.member("id", feed.text()).member("seq", static_cast<double>(first));
+    out.member("live", live).member("keys", false).end_object().end_array();
     return std::move(out).text();
 }
-
-}  // namespace
 
 Puller::Puller(io::Loop& loop, muxrpc::Session& session, Intake& intake, OnTrouble on_trouble)
     : loop_(loop), session_(session), intake_(intake), on_trouble_(std::move(on_trouble)) {}
@@ -62,7 +62,8 @@ io::Task<void> Puller::pull(FeedId feed) {
 }
 
 io::Async<void> Puller::pull_until_end(FeedId feed) {
-    auto stream = session_.source("createHistoryStream", arguments(feed, intake_.latest(feed) + 1));
+    auto stream = session_.source("createHistoryStream",
+                                  history_arguments(feed, intake_.latest(feed) + 1, true));
     while (true) {
         auto batch = co_await stream->next_batch(run_messages_max);
         if (!batch) co_return error(Errc::closed, batch.error().message);

@@ -16,6 +16,9 @@
 /// Protocol source: ssb-replicate 1.3 (docs/wire.md).
 namespace sbot::replication {
 
+/// What `createHistoryStream` is called with for bare messages from `first` on.
+std::string history_arguments(const FeedId& feed, Sequence first, bool live);
+
 /// The feeds that are wanted by name (`replicate.request`).
 class Wants {
  public:

@@ -1,6 +1,8 @@
 #include "replication/replicator.h"
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <utility>
 
 #include "base/limits.h"
@@ -24,8 +26,20 @@ constexpr std::size_t large_item_bytes = 16 << 10;
 constexpr std::size_t notes_slice = 500;
 constexpr std::size_t items_before_yield = 64;
 constexpr std::size_t looks_before_yield = 10000;  // some 100 µs
+// Runs of so many messages are fetched: for shorter ones another stream costs more than it saves.
+constexpr Sequence fetch_min = 32;
+constexpr std::size_t fetches_at_once = 8;
+// A history stream that gives nothing for so long is given up.
+constexpr std::uint64_t fetch_wait_ms = 3000;
 
 EbtItem read_in_pool(Bytes text) { return read_item(base::text_of(text)); }
+
+io::Async<std::vector<Body>> next_items(muxrpc::Channel& from) {
+    auto waiting = from.next_batch(items_before_yield);
+    auto items = co_await waiting;
+    if (!items) co_return error(Errc::closed, items.error().message);
+    co_return std::move(*items);
+}
 
 std::string print_in_pool(std::vector<FeedNote> notes) { return notes_text(notes); }
 
@@ -56,12 +70,17 @@ struct Replicator::Stream {
     bool heard = false;     // it has said something
     bool replaced = false;  // another stream with this peer has begun
     bool blocked = false;   // by us
-    bool waiting = false;   // what it sends waits here for its turn
+    int waiting = 0;        // readers whose messages wait here for their turn
     std::shared_ptr<Incoming::Share> share = std::make_shared<Incoming::Share>();
     io::Event work;  // there is something to send
     io::Event news;  // heard or over
     io::Event over;
     std::optional<RemoteError> why;
+    // Where we dialled:
+    muxrpc::Session* session = nullptr;
+    std::array<std::deque<FeedId>, ranks> fetches;  // what is to be fetched, the nearest first
+    io::Event more_fetches;
+    std::vector<io::Task<void>> fetchers;  // once there is anything to fetch
 };
 
 /// A peer that is asked by `createHistoryStream`, until it speaks EBT after all.
@@ -93,7 +112,7 @@ Replicator::Replicator(io::Loop& loop, io::Pool& pool, Intake& intake, History& 
       own_(options.own),
       rank_(std::move(options.rank)),
       on_trouble_(std::move(on_trouble)),
-      ebt_(own_, options.salt),
+      ebt_(own_, options.salt, fetch_min),
       incoming_(
           loop, intake,
           [this](const FeedId& feed, const FeedId& peer, const Taken& how) {
@@ -139,7 +158,10 @@ void Replicator::lost(const FeedId& feed) { ebt_.missed(feed); }
 
 void Replicator::settle() {
     for (Slot slot : ebt_.take_awake()) {
-        if (auto found = streams_.find(slot); found != streams_.end()) found->second->work.set();
+        auto found = streams_.find(slot);
+        if (found == streams_.end()) continue;
+        take_fetches(*found->second);
+        found->second->work.set();
     }
 }
 
@@ -149,7 +171,7 @@ io::Task<void> Replicator::keep_time() {
         co_await nap;
         // Whose messages wait here for their turn is not silent.
         for (auto& [slot, stream] : streams_) {
-            if (stream->waiting) ebt_.heard(slot, loop_.now_ms());
+            if (stream->waiting > 0) ebt_.heard(slot, loop_.now_ms());
         }
         ebt_.tick(loop_.now_ms());
         settle();
@@ -234,12 +256,12 @@ io::Async<void> Replicator::take_item(Stream& stream, Body item) {
     } else {
         settle();
     }
-    stream.waiting = true;
+    ++stream.waiting;
     while (incoming_.is_full(*stream.share)) {
         co_await incoming_.room().wait();
         if (!stream.slot) co_return error(Errc::closed, "replaced");
     }
-    stream.waiting = false;
+    --stream.waiting;
     co_return {};
 }
 
@@ -348,6 +370,61 @@ AsyncReply<void> Replicator::send_messages(Stream& stream, Ebt::Span span) {
     co_return {};
 }
 
+// --- long runs
+
+void Replicator::take_fetches(Stream& stream) {
+    auto feeds = ebt_.take_fetches(*stream.slot);
+    if (feeds.empty()) return;
+    for (const FeedId& feed : feeds) {
+        stream.fetches[std::min(rank_(feed), ranks - 1)].push_back(feed);
+    }
+    while (stream.fetchers.size() < fetches_at_once) stream.fetchers.push_back(fetch(stream));
+    stream.more_fetches.set();
+    stream.more_fetches.reset();
+}
+
+io::Task<void> Replicator::fetch(Stream& stream) {
+    auto has_some = [](const auto& each) { return !each.empty(); };
+    // Not within the call that made it.
+    co_await loop_.yield();
+    while (stream.slot) {
+        auto line = std::find_if(stream.fetches.begin(), stream.fetches.end(), has_some);
+        if (line == stream.fetches.end()) {
+            co_await stream.more_fetches.wait();
+            continue;
+        }
+        const FeedId feed = line->front();
+        line->pop_front();
+        auto fetching = fetch(stream, feed);
+        const bool useful = co_await fetching;
+        if (!stream.slot) co_return;
+        ebt_.fetched(*stream.slot, feed, useful);
+        settle();
+    }
+}
+
+/// True if anything came, or nothing was to be fetched any more.
+io::Task<bool> Replicator::fetch(Stream& stream, FeedId feed) {
+    auto span = ebt_.to_fetch(*stream.slot, feed);
+    if (!span) co_return true;
+    auto history =
+        stream.session->source("createHistoryStream", history_arguments(feed, span->first, false));
+    bool useful = false;
+    while (true) {
+        auto reading = next_items(*history);
+        auto waiting = io::timeout(loop_, fetch_wait_ms, std::move(reading));
+        auto items = co_await waiting;
+        if (!items || items->empty() || !stream.slot) co_return useful;
+        for (Body& item : *items) {
+            if (!ebt_.to_fetch(*stream.slot, feed)) co_return true;
+            auto taking = take_item(stream, std::move(item));
+            auto taken = co_await taking;
+            if (!taken || !stream.slot) co_return true;
+            useful = true;
+        }
+    }
+}
+
 // --- both roles
 
 AsyncReply<void> Replicator::serve(muxrpc::Request request, std::unique_ptr<muxrpc::Source> in,
@@ -385,6 +462,7 @@ io::Task<void> Replicator::accompany(muxrpc::Session& session, FeedId peer, bool
     }
     auto channel = session.duplex("ebt.replicate", R"([{"version":3}])");
     Stream stream(*this, peer, Ebt::Role::dialled, *channel, *channel);
+    stream.session = &session;
     auto conversing = converse(stream);
     auto watching = watch(session, stream);
     co_await conversing;

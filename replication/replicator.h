@@ -88,6 +88,9 @@ class Replicator {
     io::Task<void> write(Stream& stream);
     muxrpc::AsyncReply<void> say(Stream& stream, std::vector<FeedNote> notes);
     muxrpc::AsyncReply<void> send_messages(Stream& stream, Ebt::Span span);
+    void take_fetches(Stream& stream);
+    io::Task<void> fetch(Stream& stream);
+    io::Task<bool> fetch(Stream& stream, FeedId feed);
     io::Task<void> watch(muxrpc::Session& session, Stream& stream);
     io::Task<void> pull(muxrpc::Session& session, FeedId peer);
     io::Task<void> keep_time();

@@ -207,6 +207,92 @@ TEST(Ebt, asks_again_for_what_did_not_follow) {
     EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{1, true, true}));
 }
 
+/// We have one message of feed 9, and dialled peer 1, which has `has`.
+struct LongRun {
+    explicit LongRun(Sequence has) {
+        ebt.request(feed, true, 1);
+        p = ebt.open(id_of(1), Ebt::Role::dialled, {}, 0);
+        ebt.notes(p, std::vector<FeedNote>{{feed, {has, true, true}}}, 0);
+    }
+    Note told() {
+        auto notes = ebt.take_notes(p);
+        return notes && !notes->empty() ? notes->back().note : Note{999, true, true};
+    }
+
+    const FeedId feed = id_of(9);
+    Ebt ebt{id_of(0), 1, 3};
+    Slot p;
+};
+
+TEST(Ebt, has_a_long_run_fetched_and_is_sent_what_follows) {
+    LongRun run(10);
+    EXPECT_EQ(run.told(), (Note{1, true, false}));
+    EXPECT_EQ(run.ebt.take_fetches(run.p), (std::vector<FeedId>{run.feed}));
+    EXPECT_TRUE(run.ebt.take_fetches(run.p).empty());
+    auto span = run.ebt.to_fetch(run.p, run.feed);
+    ASSERT_TRUE(span);
+    EXPECT_EQ(span->first, 2U);
+    EXPECT_EQ(span->last, 10U);
+    for (Sequence i = 2; i <= 10; ++i) ASSERT_TRUE(run.ebt.message(run.p, run.feed, i, 100));
+    run.ebt.fetched(run.p, run.feed, true);
+    EXPECT_FALSE(run.ebt.has_notes(run.p)) << "it would send again what is not stored yet";
+    run.ebt.stored(run.feed, 6);
+    EXPECT_FALSE(run.ebt.has_notes(run.p));
+    run.ebt.stored(run.feed, 10);
+    EXPECT_EQ(run.told(), (Note{10, true, true}));
+}
+
+TEST(Ebt, has_no_short_run_fetched_nor_one_of_whoever_dialled) {
+    LongRun run(3);
+    EXPECT_EQ(run.told(), (Note{1, true, true}));
+    EXPECT_TRUE(run.ebt.take_fetches(run.p).empty());
+    Ebt ebt(id_of(0), 1, 3);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {10, true, true}}}, 0);
+    EXPECT_TRUE(ebt.take_fetches(p).empty());
+}
+
+TEST(Ebt, leaves_a_fetch_that_leads_nowhere) {
+    LongRun run(10);
+    run.told();
+    run.ebt.take_fetches(run.p);
+    // A hole: the stream of notes goes on from what is stored.
+    ASSERT_TRUE(run.ebt.message(run.p, run.feed, 4, 100));
+    run.ebt.missed(run.feed);
+    EXPECT_FALSE(run.ebt.to_fetch(run.p, run.feed));
+    EXPECT_EQ(run.told(), (Note{1, true, true}));
+    run.ebt.fetched(run.p, run.feed, true);
+    EXPECT_FALSE(run.ebt.has_notes(run.p));
+
+    LongRun silent(10);
+    silent.told();
+    Slot q = silent.ebt.open(id_of(2), Ebt::Role::dialled, {}, 0);
+    silent.ebt.notes(q, std::vector<FeedNote>{{silent.feed, {10, true, true}}}, 0);
+    std::uint64_t now = 0;
+    while (silent.ebt.to_fetch(silent.p, silent.feed) && now < 20000) silent.ebt.tick(now += 1000);
+    EXPECT_LT(now, 5000U);
+    EXPECT_TRUE(silent.ebt.to_fetch(q, silent.feed)) << "from the other one now";
+    silent.ebt.close(q);
+    EXPECT_TRUE(silent.ebt.to_fetch(silent.p, silent.feed)) << "and back";
+    silent.ebt.request(silent.feed, false, 0);
+    EXPECT_FALSE(silent.ebt.to_fetch(silent.p, silent.feed));
+
+    // Nothing at all comes, three times: that peer is only asked to send.
+    Ebt ebt(id_of(0), 1, 3);
+    Slot p = ebt.open(id_of(1), Ebt::Role::dialled, {}, 0);
+    for (std::uint32_t i = 10; i < 15; ++i) {
+        ebt.request(id_of(i), true, 0);
+        ebt.notes(p, std::vector<FeedNote>{{id_of(i), {10, true, true}}}, 0);
+        EXPECT_EQ(ebt.take_fetches(p).size(), i < 13 ? 1U : 0U);
+        if (i < 13) {
+            EXPECT_FALSE(ebt.take_notes(p)->back().note.receive);
+        }
+        ebt.fetched(p, id_of(i), false);
+        EXPECT_TRUE(ebt.take_notes(p)->back().note.receive);
+    }
+}
+
 TEST(Ebt, insists_where_a_peer_takes_us_to_have_what_we_lost) {
     Ebt ebt(id_of(0), 1);
     ebt.request(id_of(9), true, 1);

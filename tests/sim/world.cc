@@ -8,6 +8,8 @@ namespace {
 
 constexpr Millis tick_ms = 1000;
 constexpr std::size_t links_per_node = 4;
+constexpr Millis fetch_wait_ms = 3000;
+constexpr Sequence fetch_min = 4;
 
 FeedId id_of(NodeNumber number) {
     FeedId id;
@@ -30,7 +32,8 @@ struct Node {
     std::map<NodeNumber, std::vector<std::uint32_t>> log;  // branch of each message, by author
     std::map<NodeNumber, replication::PeerClock> clocks;
     std::set<NodeNumber> links;
-    std::uint64_t life = 0;  // a restart is a new one
+    std::uint64_t life = 0;                                     // a restart is a new one
+    std::map<std::pair<NodeNumber, NodeNumber>, Millis> heard;  // in a run: by peer and author
 
     bool is_good() const { return kind == Kind::honest || kind == Kind::slow; }
     Sequence has(NodeNumber author) const {
@@ -97,7 +100,8 @@ class World {
     void start(NodeNumber number) {
         Node& node = nodes_[number];
         ++node.life;
-        node.ebt = std::make_unique<Ebt>(id_of(number), random_());
+        node.ebt = std::make_unique<Ebt>(id_of(number), random_(), random(3) == 0 ? 0 : fetch_min);
+        node.heard.clear();
         for (NodeNumber i = 0; i < nodes_.size(); ++i) {
             node.ebt->request(id_of(i), true, node.has(i));
         }
@@ -157,8 +161,9 @@ class World {
         if (nodes_[from].kind == Kind::slow || nodes_[to].kind == Kind::slow) delay += random(1000);
         Millis& last = last_arrival_[{from, to}];
         last = std::max(last, now_ + delay);
-        if (!packet.is_notes) ++outcome_.sent;
-        if (packet.is_notes) ++outcome_.notes_items;
+        if (packet.kind == Packet::Kind::notes) ++outcome_.notes_items;
+        if (packet.kind == Packet::Kind::message) ++outcome_.sent;
+        if (packet.kind == Packet::Kind::part) ++outcome_.sent;
         std::uint64_t line = line_[key(from, to)];
         events_.push({last, ++order_, [this, from, to, line, packet = std::move(packet)] {
                           if (line_[key(from, to)] == line) arrive(from, to, packet);
@@ -171,12 +176,19 @@ class World {
         Node& node = nodes_[to];
         auto slot = node.ebt->slot_of(id_of(from));
         if (!slot) return;
-        if (packet.is_notes) {
-            node.ebt->notes(*slot, packet.notes, now_);
-        } else {
-            const Message& message = packet.message;
-            FeedId feed = id_of(message.author);
-            if (node.ebt->message(*slot, feed, message.sequence, now_)) take(to, from, message);
+        const Message& message = packet.message;
+        FeedId feed = id_of(message.author);
+        switch (packet.kind) {
+            case Packet::Kind::notes: node.ebt->notes(*slot, packet.notes, now_); break;
+            case Packet::Kind::part:
+                if (!node.ebt->to_fetch(*slot, feed)) break;
+                node.heard[{from, message.author}] = now_;
+                [[fallthrough]];
+            case Packet::Kind::message:
+                if (node.ebt->message(*slot, feed, message.sequence, now_)) take(to, from, message);
+                break;
+            case Packet::Kind::request: give_run(to, from, message); break;
+            case Packet::Kind::end: end_run(to, from, message.author); break;
         }
         flush(to);
     }
@@ -205,19 +217,66 @@ class World {
             NodeNumber peer = number_of(node.ebt->peer_of(slot));
             if (auto notes = node.ebt->take_notes(slot)) {
                 Packet packet;
-                packet.is_notes = true;
+                packet.kind = Packet::Kind::notes;
                 packet.notes = *notes;
                 if (node.kind == Kind::liar) boast(packet.notes);
                 send(number, peer, std::move(packet));
             }
+            for (const FeedId& feed : node.ebt->take_fetches(slot)) fetch(number, slot, feed);
             while (auto span = node.ebt->next_to_send(slot)) {
                 span->last = std::min(span->last, span->first + random(5));
                 if (!node.ebt->sending(slot, *span)) continue;
                 for (Sequence i = span->first; i <= span->last; ++i) {
-                    give(number, peer, number_of(span->feed), i);
+                    give(number, peer, number_of(span->feed), i, Packet::Kind::message);
                 }
             }
         }
+    }
+
+    void fetch(NodeNumber here, Slot slot, const FeedId& feed) {
+        auto span = nodes_[here].ebt->to_fetch(slot, feed);
+        if (!span) return;
+        Packet packet;
+        packet.kind = Packet::Kind::request;
+        packet.message = {number_of(feed), span->first, 0, false};
+        NodeNumber peer = number_of(nodes_[here].ebt->peer_of(slot));
+        nodes_[here].heard[{peer, packet.message.author}] = 0;
+        send(here, peer, packet);
+        watch_run(here, peer, packet.message.author, now_);
+    }
+
+    /// Whatever is there, in order, to the end.
+    void give_run(NodeNumber here, NodeNumber to, const Message& first) {
+        if (nodes_[here].kind == Kind::staller) return;
+        for (Sequence i = first.sequence; i <= nodes_[here].has(first.author); ++i) {
+            give(here, to, first.author, i, Packet::Kind::part);
+        }
+        Packet packet;
+        packet.kind = Packet::Kind::end;
+        packet.message.author = first.author;
+        send(here, to, packet);
+    }
+
+    void end_run(NodeNumber here, NodeNumber peer, NodeNumber author) {
+        Node& node = nodes_[here];
+        const bool useful = node.heard[{peer, author}] > 0;
+        if (auto slot = node.ebt->slot_of(id_of(peer))) {
+            node.ebt->fetched(*slot, id_of(author), useful);
+        }
+    }
+
+    /// A run in which nothing comes is given up.
+    void watch_run(NodeNumber here, NodeNumber peer, NodeNumber author, Millis since) {
+        const std::uint64_t line = line_[key(here, peer)];
+        at(fetch_wait_ms, [=, this] {
+            auto slot = nodes_[here].ebt->slot_of(id_of(peer));
+            if (line_[key(here, peer)] != line || !slot) return;
+            if (!nodes_[here].ebt->to_fetch(*slot, id_of(author))) return;
+            const Millis heard = nodes_[here].heard[{peer, author}];
+            if (heard > since) return watch_run(here, peer, author, heard);
+            end_run(here, peer, author);
+            flush(here);
+        });
     }
 
     void boast(std::vector<FeedNote>& notes) {
@@ -226,10 +285,12 @@ class World {
         }
     }
 
-    void give(NodeNumber from, NodeNumber to, NodeNumber author, Sequence sequence) {
+    void give(NodeNumber from, NodeNumber to, NodeNumber author, Sequence sequence,
+              Packet::Kind kind) {
         const Node& node = nodes_[from];
         if (node.kind == Kind::staller) return;
         Packet packet;
+        packet.kind = kind;
         packet.message = {author, sequence, node.log.at(author)[sequence - 1], false};
         if (node.kind == Kind::forger) packet.message.forged = random(3) == 0;
         if (node.kind == Kind::liar && random(2) == 0) packet.message.sequence += 1 + random(9);

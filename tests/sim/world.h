@@ -41,8 +41,15 @@ struct Message {
 };
 
 struct Packet {
+    enum class Kind : std::uint8_t {
+        notes,
+        message,  ///< on the stream of notes
+        request,  ///< of a run: `message` is the first one wanted
+        part,     ///< of a run
+        end,      ///< of a run of `message.author`
+    };
+    Kind kind = Kind::message;
     std::vector<FeedNote> notes;
-    bool is_notes = false;
     Message message;
 };
 
