@@ -48,13 +48,15 @@ async function values(db) {
                   [null, true, false, 7, 2.5, 2n ** 60n, 'é\0x', bytes]),
         { a: null, b: 1, c: 0, d: 7, e: 2.5, f: 2n ** 60n, g: 'é\0x', h: bytes });
     assert.deepStrictEqual(
-        await one('SELECT typeof(?) a, typeof(?) b, typeof(?) c, typeof(?) d, typeof(?) e, typeof(?) f',
+        await one('SELECT typeof(?) a, typeof(?) b, typeof(?) c, typeof(?) d, typeof(?) e, ' +
+                  'typeof(?) f',
                   [1, 1.5, 1n, 'x', new Uint8Array(bytes), true]),
         { a: 'integer', b: 'real', c: 'integer', d: 'text', e: 'blob', f: 'integer' });
     assert.deepStrictEqual(
         await one('SELECT 9007199254740991 a, -9007199254740992 b, 9223372036854775807 c, x\'\' d'),
         { a: Number.MAX_SAFE_INTEGER, b: -(2n ** 53n), c: 2n ** 63n - 1n, d: Buffer.alloc(0) });
-    assert.deepStrictEqual(await one('SELECT :t t, @u u, $v v, :t w', { t: 1, '@u': 'b', $v: null }),
+    assert.deepStrictEqual(await one('SELECT :t t, @u u, $v v, :t w',
+                                     { t: 1, '@u': 'b', $v: null }),
                            { t: 1, u: 'b', v: null, w: 1 });
     const refused = [
         ['SELECT ?', [], /wants 1 parameters, there are 0/],
@@ -116,7 +118,8 @@ async function liveAnswers(folder) {
     let counts = counted.next();
     await level(index);
     const told = [await pending];
-    while (!told.some(({ changed, added }) => changed.concat(added).some(({ time }) => time === 7))) {
+    const has_seven = ({ changed, added }) => changed.concat(added).some(({ time }) => time === 7);
+    while (!told.some(has_seven)) {
         told.push(await next());
     }
     const rows = new Map([three, four, five].map((row) => [row.sequence, row]));
@@ -161,8 +164,10 @@ async function liveAnswers(folder) {
 
     await assert.rejects(live(db, 'SELECT nonsense').next(), /nonsense/);
     await assert.rejects(live(db, 'SELECT 1 a', { key: 'b' }).next(), /no column "b"/);
-    await assert.rejects(live(db, 'SELECT 1 a UNION ALL SELECT 1', { key: ['a'] }).next(), /same key/);
-    await assert.rejects(live(path.join(folder, 'none.sqlite'), 'SELECT 1').next(), /unable to open/);
+    await assert.rejects(live(db, 'SELECT 1 a UNION ALL SELECT 1', { key: ['a'] }).next(),
+                         /same key/);
+    await assert.rejects(live(path.join(folder, 'none.sqlite'), 'SELECT 1').next(),
+                         /unable to open/);
     assert.throws(() => live(db, 'SELECT 1', { interval: 10 }), /interval/);
     assert.throws(() => live(db, 'SELECT ?', { params: [{}] }), /parameter 1/);
     console.log('live answers tell what has changed, and end');

@@ -184,7 +184,7 @@ async function failing(server) {
     });
 }
 
-/** One command whose settings come as a person gives them: from a file, the environment, before --. */
+/** One command whose settings come as a person gives them: a file, the environment, before --. */
 const plainly = (server, args, env = {}) => within(20000, args.join(' '), launch(
     server.program, args, server.folder, '', env).done);
 

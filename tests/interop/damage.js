@@ -75,7 +75,8 @@ run(async () => {
         fs.cpSync(good.folder, folder, { recursive: true,
                                          filter: (name) => !name.endsWith('/socket') });
         let what = 'nothing';
-        const title = `damage ${round}, ${at_rest ? 'at rest' : 'at work'}${behind ? ', behind' : ''}`;
+        const title = `damage ${round}, ${at_rest ? 'at rest' : 'at work'}` +
+            (behind ? ', behind' : '');
         await test(title, async () => {
             const server = await Server.prepare({ name: 'damaged', folder });
             let count = written;

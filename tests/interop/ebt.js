@@ -88,7 +88,8 @@ run(async () => {
         }
         assert.strictEqual(typeof status.why, 'string');
     });
-    if (!without) await test('progress has EBT, as in the reference, and is at its end', async () => {
+    const progressed = 'progress has EBT, as in the reference, and is at its end';
+    if (!without) await test(progressed, async () => {
         const [here, there] = await Promise.all([our, their].map((rpc) => call(rpc, 'progress')));
         assert.deepStrictEqual(Object.keys(here.ebt), Object.keys(there.ebt));
         // Twice for each feed, and nothing left.

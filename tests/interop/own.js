@@ -194,7 +194,7 @@ run(async () => {
     });
 
     // Its view knows of the message that lost its end, and goes when the log is cut.
-    await test('a torn record of JavaScript is still a message of ours, after a restart too', async () => {
+    await test('a torn record of JavaScript is still a message of ours, also later', async () => {
         const torn = await Server.start({ caps, name: 'torn', program: programs.js });
         const rpc = await torn.client();
         await follow(rpc, theirs.id);

@@ -71,7 +71,8 @@ run(async () => {
         assert.match(await said({ sql: 'SELECT :a' }), /parameter :a that is not in params/);
         assert.match(await said({ sql: 'SELECT nonsense FROM message' }), /no such column/);
         assert.match(await said({ sql: 'SELECT 1', since: 1e12 }), /the log ends before/);
-        assert.match(await said({ sql: "SELECT printf('%.*c', 1000000000, 'x')" }), /printf.* no \*/);
+        assert.match(await said({ sql: "SELECT printf('%.*c', 1000000000, 'x')" }),
+                     /printf.* no \*/);
         assert.match(await said({ sql: 'SELECT 1', limit: 1.5 }), /whole number of rows/);
         assert.match(await said({ sql: 'SELECT 1', rows: 1 }), /no option rows/);
         assert.match(await said({ sql: `${forever} SELECT count(*) FROM n`, timeout: 100 }),

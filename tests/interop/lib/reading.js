@@ -9,7 +9,8 @@ const no_message = `%${Buffer.alloc(32, 78).toString('base64')}.sha256`;
 /** `[name, kind, ...arguments]` of a call. */
 function call_at_random(random, messages, { offsets = true } = {}) {
     const makers = {
-        limit: () => random.pick([-1, 0, 1, 2, 7, 30, 500, 2.5, 1e99]), reverse: () => random.chance(50),
+        limit: () => random.pick([-1, 0, 1, 2, 7, 30, 500, 2.5, 1e99]),
+        reverse: () => random.chance(50),
         keys: () => random.chance(50), values: () => random.chance(50),
         private: () => random.chance(70), live: () => false, old: () => true,
         sync: () => random.chance(50)
