@@ -11,7 +11,6 @@
 #include "flume/deletion.h"
 #include "flume/envelope.h"
 #include "flume/offset_log.h"
-#include "flume/sqlite.h"
 
 namespace sbot::flume {
 namespace {
@@ -21,6 +20,14 @@ constexpr std::size_t entries_at_once = 1000;
 constexpr std::size_t page_troubles_listed_max = 5;
 constexpr const char* index_advice =
     ": `sbot flume rebuild` makes it anew (`sbot rebuild` while the server runs)";
+
+Result<void> check_pages_of(const std::string& path) {
+    sqlite::Database::Options how;
+    how.read_only = true;
+    auto database = sqlite::Database::open(path, how);
+    if (!database) return std::move(database).error();
+    return check_pages(*database);
+}
 
 /// What a feed's next message must be.
 struct Chain {
@@ -44,7 +51,6 @@ class Checker {
     }
     Result<void> read_journal();
     void open_index();
-    Result<void> check_pages();
     void give_up_index(const Error& why);
     void look_at(const Entry& entry);
     void look_up(const Envelope& envelope, Offset at);
@@ -109,36 +115,11 @@ void Checker::give_up_index(const Error& why) {
     index_.reset();
 }
 
-/// By SQLite: pages, rows, and what stands in each twice.
-Result<void> Checker::check_pages() {
-    sqlite::Database::Options how;
-    how.read_only = true;
-    auto database = sqlite::Database::open(index_path_, how);
-    if (!database) return std::move(database).error();
-    auto found = database->prepare("PRAGMA quick_check(100)");
-    if (!found) return std::move(found).error();
-    std::string said;
-    std::size_t count = 0;
-    for (;;) {
-        auto more = found->step();
-        if (!more) return std::move(more).error();
-        if (!*more) break;
-        const std::string_view line = found->text(0);
-        if (line == "ok") continue;
-        if (count++ < page_troubles_listed_max)
-            said += (said.empty() ? "" : "; ") + std::string(line);
-    }
-    if (count == 0) return {};
-    if (count > page_troubles_listed_max) said += "; and more";
-    std::replace(said.begin(), said.end(), '\n', ' ');
-    return error(Errc::corrupt, said);
-}
-
 void Checker::open_index() {
     auto info = files_.info(index_path_);
     if (!info) return;
     report_.has_index = true;
-    if (auto ok = check_pages(); !ok) return give_up_index(ok.error());
+    if (auto ok = check_pages_of(index_path_); !ok) return give_up_index(ok.error());
     auto reader = CoreReader::open(index_path_);
     if (!reader) return give_up_index(reader.error());
     auto covered = (*reader)->covered();
@@ -294,6 +275,28 @@ Result<CheckReport> Checker::run(const OnProgress& progress) {
 Result<CheckReport> check(base::Files& files, const std::string& log_path,
                           const std::string& index_path, const OnProgress& progress) {
     return Checker(files, log_path, index_path).run(progress);
+}
+
+Result<void> check_pages(sqlite::Database& database) {
+    // One more than are listed.
+    auto found = database.prepare("PRAGMA quick_check(" +
+                                  std::to_string(page_troubles_listed_max + 1) + ")");
+    if (!found) return std::move(found).error();
+    std::string said;
+    std::size_t count = 0;
+    for (;;) {
+        auto more = found->step();
+        if (!more) return std::move(more).error();
+        if (!*more) break;
+        const std::string_view line = found->text(0);
+        if (line == "ok") continue;
+        if (count++ < page_troubles_listed_max)
+            said += (said.empty() ? "" : "; ") + std::string(line);
+    }
+    if (count == 0) return {};
+    if (count > page_troubles_listed_max) said += "; and more";
+    std::replace(said.begin(), said.end(), '\n', ' ');
+    return error(Errc::corrupt, said);
 }
 
 }  // namespace sbot::flume

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "flume/log.h"
+#include "flume/sqlite.h"
 
 /// Looking at a folder's log, journal and index without changing anything, also while a server
 /// writes them; and mending what can be mended, while none does.
@@ -36,6 +37,9 @@ struct CheckReport {
 /// an index that cannot be read is a trouble.
 Result<CheckReport> check(base::Files& files, const std::string& log_path,
                           const std::string& index_path, const OnProgress& progress);
+
+/// Reads all of a database's pages. Error `corrupt` with what SQLite finds wrong with them.
+Result<void> check_pages(sqlite::Database& database);
 
 struct Repaired {
     std::uint64_t bytes_cut = 0;        ///< torn, behind the last whole entry

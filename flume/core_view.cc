@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/files.h"
 #include "base/limits.h"
+#include "flume/check.h"
 #include "flume/core_schema.h"
 #include "flume/core_tables.h"
 
@@ -143,12 +144,7 @@ void CoreView::leave_file() {
 
 Result<void> CoreView::check() {
     if (!database_) return error(Errc::corrupt, "core view: could not be opened anew");
-    auto asked = database_->prepare("PRAGMA quick_check(1)");
-    if (!asked) return std::move(asked).error();
-    auto row = asked->step();
-    if (!row) return std::move(row).error();
-    if (*row && asked->text(0) != "ok") return error(Errc::corrupt, std::string(asked->text(0)));
-    return {};
+    return check_pages(*database_);
 }
 
 /// Others hear what has changed; and so that one that reads for ever does not fill the disk, the

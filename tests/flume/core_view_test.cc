@@ -623,20 +623,24 @@ TEST(CoreView, is_built_again_when_its_file_is_no_use) {
     rebuilt("empty");
 }
 
-TEST(CoreView, can_be_cleared_when_damage_shows_in_use) {
-    Bench bench;
-    bench.append(mixed_log(2000, 1));
-    bench.catch_up();
-    const Seen want = look(*bench.reader);
+/// Those are enough for opening.
+void spoil_behind_the_first_pages(Bench& bench) {
     bench.reader.reset();
     bench.view.reset();
-    // The first pages are enough for opening.
     const std::size_t intact = 4096 * 60;
     spoil(bench.path(), intact, std::filesystem::file_size(bench.path()) - intact, '\x55');
     auto view = CoreView::open({bench.path(), {}, {}});
     ASSERT_TRUE(view);
     bench.view = std::move(*view);
     bench.open_reader();
+}
+
+TEST(CoreView, can_be_cleared_when_damage_shows_in_use) {
+    Bench bench;
+    bench.append(mixed_log(2000, 1));
+    bench.catch_up();
+    const Seen want = look(*bench.reader);
+    ASSERT_NO_FATAL_FAILURE(spoil_behind_the_first_pages(bench));
     ASSERT_EQ(bench.view->covered().upto, bench.log->latest());
     auto got = bench.reader->by_received({.limit = 1000});
     ASSERT_FALSE(got);
@@ -652,14 +656,7 @@ TEST(CoreView, is_replaced_where_its_file_is_damaged) {
     bench.catch_up();
     const Seen want = look(*bench.reader);
     EXPECT_TRUE(bench.view->check());
-    bench.reader.reset();
-    bench.view.reset();
-    const std::size_t intact = 4096 * 60;
-    spoil(bench.path(), intact, std::filesystem::file_size(bench.path()) - intact, '\x55');
-    auto view = CoreView::open({bench.path(), {}, {}});
-    ASSERT_TRUE(view);
-    bench.view = std::move(*view);
-    bench.open_reader();
+    ASSERT_NO_FATAL_FAILURE(spoil_behind_the_first_pages(bench));
     auto checked = bench.view->check();
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().code, Errc::corrupt);
