@@ -184,8 +184,7 @@ Error with_advice(Error why, const std::string& folder) {
         {"attempt to write a readonly database", writable},
         {"no whole record in it",
          "put a backup in its place; without one, move it away and start with --recover, which "
-         "gets "
-         "your messages from peers again. Keep the secret"},
+         "gets your messages from peers again. Keep the secret"},
         {"database or disk is full", "make room on the disk, then start again"},
         {"disk I/O error", "make room on the disk, or see whether it is damaged, then start again"},
         {strerrordesc_np(EROFS), "make the disk writable, then start again"},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "base/letters.h"
 #include "base/number.h"
 #include "io/net.h"
 #include "muxrpc/session.h"
@@ -217,15 +218,7 @@ RemoteError unparsable(std::string_view text) {
                        std::string(text.substr(0, text.find('~')))};
 }
 
-/// A code that was copied from somewhere may come with blanks around it.
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n";
-    std::size_t first = text.find_first_not_of(blanks);
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
-}
-
-/// Both forms of a code, in quotes or not.
+/// Both forms of a code, in quotes or not. One that was copied may come with blanks around it.
 Reply<Invite> invite_of(json::Value given) {
     if (!given.truthy()) return param_required();
     if (given.is_object() || given.is_array()) given = given["invite"];
@@ -235,9 +228,9 @@ Reply<Invite> invite_of(json::Value given) {
     if (!given.is_string()) return RemoteError{"invite.charAt is not a function", "TypeError"};
     std::string_view text = given.string();
     if (text.size() > limits::invite_bytes_max) return RemoteError{"the invite is too long"};
-    text = trimmed(text);
+    text = base::trimmed(text);
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
-        text = trimmed(text.substr(1, text.size() - 2));
+        text = base::trimmed(text.substr(1, text.size() - 2));
     }
     auto parsed = net::parse_invite(text);
     if (!parsed) return unparsable(text);

@@ -463,8 +463,10 @@ auto Reading::ask(Job job, Args... args)
     co_await ready_.wait();
     Use use(*this);
     auto reader = take_reader();
-    if (!reader) suspect(reader.error());
-    if (!reader) co_return std::move(reader).error();
+    if (!reader) {
+        suspect(reader.error());
+        co_return std::move(reader).error();
+    }
     auto finding = pool_.run(job, std::move(*reader), std::move(args)...);
     auto found = co_await finding;
     give_back(std::move(found.reader));
