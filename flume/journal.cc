@@ -103,10 +103,11 @@ Result<std::unique_ptr<Journal>> Journal::open(base::Files& files, const std::st
     how.create = true;
     auto file = files.open(path, how);
     if (!file) return std::move(file).error();
-    if (auto ok = files.sync_folder(base::folder_of(path)); !ok) return std::move(ok).error();
     std::unique_ptr<Journal> journal(new Journal(std::move(*file)));
     if (auto ok = journal->recover(); !ok) return std::move(ok).error().in(path);
     if (journal->generation_ == 0) {
+        // The name of the file is on the disk before its first record.
+        if (auto ok = files.sync_folder(base::folder_of(path)); !ok) return std::move(ok).error();
         if (auto ok = journal->new_generation(random); !ok) return std::move(ok).error();
     }
     return journal;

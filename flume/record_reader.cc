@@ -100,6 +100,10 @@ Result<std::optional<Offset>> RecordReader::first_from(Offset from, Offset log_e
 }
 
 Result<std::optional<Offset>> RecordReader::last_before(Offset end) {
+    // A log that was closed well ends with one, and a block shows it.
+    auto last = before(end);
+    if (!last) return std::move(last).error();
+    if (*last) return std::optional<Offset>(end);
     while (end >= overhead(mode_)) {
         std::size_t count = at_most(end, search_bytes);
         if (auto ok = load(end - count, count); !ok) return std::move(ok).error();

@@ -320,8 +320,11 @@ Result<void> Node::write_manifest() {
     auto manifest = json::Document::parse(router_.manifest());
     std::string text;
     json::append_pretty(text, manifest->root());
-    return base::write_file_atomically(files_, settings_.folder + "/manifest.json",
-                                       base::bytes_of(text), 0644);
+    const std::string path = settings_.folder + "/manifest.json";
+    // Nearly always it is what the last start wrote: two waits for the disk saved.
+    auto there = base::read_file(files_, path, text.size());
+    if (there && base::text_of(*there) == text) return {};
+    return base::write_file_atomically(files_, path, base::bytes_of(text), 0644);
 }
 
 io::Async<void> Node::listen() {
