@@ -28,7 +28,13 @@ constexpr std::size_t items_before_yield = 64;
 constexpr std::size_t looks_before_yield = 10000;  // some 100 µs
 // Runs of so many messages are fetched: for shorter ones another stream costs more than it saves.
 constexpr Sequence fetch_min = 32;
-constexpr std::size_t fetches_at_once = 8;
+// Side by side, for feeds lie mixed in a log and what is asked for together is read together: a
+// JavaScript server finds its log blocks in memory then. But no more than a peer can feed: each
+// should bring something all the time.
+constexpr std::size_t fetches_min = 8;
+constexpr std::size_t fetches_max = 64;
+constexpr std::size_t messages_per_fetch = 100;  // in a second
+constexpr std::uint64_t fetch_measure_ms = 500;
 // A history stream that gives nothing for so long is given up.
 constexpr std::uint64_t fetch_wait_ms = 3000;
 
@@ -81,6 +87,10 @@ struct Replicator::Stream {
     std::array<std::deque<FeedId>, ranks> fetches;  // what is to be fetched, the nearest first
     io::Event more_fetches;
     std::vector<io::Task<void>> fetchers;  // once there is anything to fetch
+    std::size_t fetching = 0;              // now
+    std::size_t fetching_max = fetches_min;
+    std::size_t fetched = 0;  // messages since then
+    std::uint64_t fetched_since_ms = 0;
 };
 
 /// A peer that is asked by `createHistoryStream`, until it speaks EBT after all.
@@ -378,9 +388,28 @@ void Replicator::take_fetches(Stream& stream) {
     for (const FeedId& feed : feeds) {
         stream.fetches[std::min(rank_(feed), ranks - 1)].push_back(feed);
     }
-    while (stream.fetchers.size() < fetches_at_once) stream.fetchers.push_back(fetch(stream));
+    if (stream.fetching == 0) {
+        stream.fetched = 0;
+        stream.fetched_since_ms = loop_.now_ms();
+    }
+    fetch_more(stream);
+}
+
+void Replicator::fetch_more(Stream& stream) {
+    while (stream.fetchers.size() < stream.fetching_max) stream.fetchers.push_back(fetch(stream));
     stream.more_fetches.set();
     stream.more_fetches.reset();
+}
+
+/// Fits the number of fetches to what the peer gives.
+void Replicator::measure_fetches(Stream& stream) {
+    const std::uint64_t took_ms = loop_.now_ms() - stream.fetched_since_ms;
+    if (took_ms < fetch_measure_ms) return;
+    const std::size_t fits = stream.fetched * 1000 / took_ms / messages_per_fetch;
+    stream.fetching_max = std::clamp(fits, fetches_min, fetches_max);
+    stream.fetched = 0;
+    stream.fetched_since_ms = loop_.now_ms();
+    fetch_more(stream);
 }
 
 io::Task<void> Replicator::fetch(Stream& stream) {
@@ -389,15 +418,18 @@ io::Task<void> Replicator::fetch(Stream& stream) {
     co_await loop_.yield();
     while (stream.slot) {
         auto line = std::find_if(stream.fetches.begin(), stream.fetches.end(), has_some);
-        if (line == stream.fetches.end()) {
+        if (line == stream.fetches.end() || stream.fetching >= stream.fetching_max) {
             co_await stream.more_fetches.wait();
             continue;
         }
         const FeedId feed = line->front();
         line->pop_front();
         auto fetching = fetch(stream, feed);
+        ++stream.fetching;
         const bool useful = co_await fetching;
+        --stream.fetching;
         if (!stream.slot) co_return;
+        measure_fetches(stream);
         ebt_.fetched(*stream.slot, feed, useful);
         settle();
     }
@@ -415,6 +447,7 @@ io::Task<bool> Replicator::fetch(Stream& stream, FeedId feed) {
         auto waiting = io::timeout(loop_, fetch_wait_ms, std::move(reading));
         auto items = co_await waiting;
         if (!items || items->empty() || !stream.slot) co_return useful;
+        stream.fetched += items->size();
         for (Body& item : *items) {
             if (!ebt_.to_fetch(*stream.slot, feed)) co_return true;
             auto taking = take_item(stream, std::move(item));

@@ -89,6 +89,8 @@ class Replicator {
     muxrpc::AsyncReply<void> say(Stream& stream, std::vector<FeedNote> notes);
     muxrpc::AsyncReply<void> send_messages(Stream& stream, Ebt::Span span);
     void take_fetches(Stream& stream);
+    void fetch_more(Stream& stream);
+    void measure_fetches(Stream& stream);
     io::Task<void> fetch(Stream& stream);
     io::Task<bool> fetch(Stream& stream, FeedId feed);
     io::Task<void> watch(muxrpc::Session& session, Stream& stream);
