@@ -1,5 +1,6 @@
 #include "flume/deletion.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "flume/envelope.h"
@@ -94,6 +95,40 @@ Result<bool> finish_deletions(Log& log, Journal& journal) {
         if (auto ok = journal.deletion_done(at); !ok) return std::move(ok).error();
     }
     return !pending.empty();
+}
+
+Result<void> leave_stand_in(OffsetLog& log, const Journal& journal) {
+    const auto last = log.latest();
+    if (!last) return {};
+    auto data = log.get(*last);
+    if (data) return {};
+    if (!is_deleted(data.error())) return std::move(data).error();
+    const auto& ends = journal.last_of_feeds();
+    auto found = std::find_if(ends.begin(), ends.end(),
+                              [&last](const auto& each) { return each.second.offset == last; });
+    if (found == ends.end()) return {};
+    const Deleted& gone = found->second;
+    json::Writer out;
+    out.begin_object().member("key", gone.key.text()).name("value").begin_object();
+    out.name("previous").null().member("author", gone.feed.text());
+    out.member("sequence", static_cast<double>(gone.sequence)).member("timestamp", gone.claimed);
+    out.member("hash", "sha256").name("content").begin_object().member("type", "deleted");
+    out.end_object().end_object().member("timestamp", gone.claimed).end_object();
+    if (auto ok = log.put_stand_in(*last, std::string(out.text())); !ok) return ok;
+    return log.sync();
+}
+
+Result<void> take_stand_ins_back(OffsetLog& log, const Journal& journal) {
+    std::vector<Offset> places;
+    for (const auto& [feed, gone] : journal.last_of_feeds()) {
+        if (!gone.offset) continue;
+        auto there = log.has_stand_in(*gone.offset);
+        if (!there) return std::move(there).error();
+        if (*there) places.push_back(*gone.offset);
+    }
+    if (places.empty()) return {};
+    if (auto ok = log.del(places); !ok) return ok;
+    return log.sync();
 }
 
 std::vector<FeedState> kept_states(const Journal& journal) {

@@ -6,7 +6,7 @@
 
 #include "flume/core_view.h"
 #include "flume/journal.h"
-#include "flume/log.h"
+#include "flume/offset_log.h"
 
 /// Deleting entries so that a crash at any moment leaves them deleted, or not, and everything else
 /// in step: intent in the journal and on the disk, then zero bytes in the log, then done.
@@ -34,6 +34,14 @@ Result<void> erase(Log& log, CoreView& view, Journal& journal, std::vector<Offse
 /// To be called after opening both, before the log is read: finishes what a predecessor began.
 /// True if there was something; then views that were fed before are no longer to be believed.
 Result<bool> finish_deletions(Log& log, Journal& journal);
+
+/// For the JavaScript server, which may go on with the log when it is closed: its indexes never
+/// become level with a log whose last entry is blank, and it then answers nobody. What they read of
+/// that message (whose it was, which one and when, not what it said) stands in for it, where it is
+/// the end of a feed by the journal. For all readers of ours it stays deleted.
+Result<void> leave_stand_in(OffsetLog& log, const Journal& journal);
+/// Blanks what stands in for messages again; to be called before the log is read.
+Result<void> take_stand_ins_back(OffsetLog& log, const Journal& journal);
 
 /// States of the feeds of which something was deleted, for a view that begins from nothing.
 std::vector<FeedState> kept_states(const Journal& journal);

@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t marks_max = 24;
 
 /// No message holds a zero byte: somebody is blanking it just now, or has.
-bool is_blank(ByteView data) { return std::memchr(data.data(), 0, data.size()) != nullptr; }
+bool is_blank(ByteView data) {
+    return std::memchr(data.data(), 0, data.size()) != nullptr || is_stand_in(data);
+}
 
 std::optional<std::uint64_t> whole(json::Value value) {
     double number = value.number(-1);

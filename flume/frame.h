@@ -40,12 +40,26 @@ inline Offset load_end(const std::uint8_t* from, Mode mode) {
 /// Appends the record of `data` that begins at `start` of the log.
 void append_record(Bytes& out, ByteView data, Offset start, Mode mode);
 
-/// True if all of it is zero bytes: a deleted record's data (or none at all).
+/// True if all of it is zero bytes, as of a deleted record (or none at all).
 inline bool all_zero(ByteView data) {
     if (data.empty()) return true;
     // Data that is not deleted shows it with its first byte; the rest is for odd records.
     return data[0] == 0 && std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0;
 }
+
+/// What stands in a record's place for a deleted message at the end of a log that the JavaScript
+/// server may go on with (see deletion.h): a text of ours, and spaces, which no stored one ends
+/// with.
+inline constexpr std::string_view stand_in_start = R"({"key":"%)";
+inline constexpr std::string_view stand_in_content = R"("content":{"type":"deleted"}},)";
+inline bool is_stand_in(ByteView data) {
+    if (data.empty() || data.back() != ' ') return false;
+    const std::string_view text = base::text_of(data);
+    return text.starts_with(stand_in_start) && text.find(stand_in_content) != text.npos;
+}
+
+/// True of the data of a deleted record.
+inline bool counts_as_deleted(ByteView data) { return all_zero(data) || is_stand_in(data); }
 
 /// What ssb-db stores, or deleted. A JSON text holds no zero bytes, which each length must, so no
 /// part of a message can pass for a record whose data looks like this.

@@ -64,7 +64,7 @@ class LogCursor : public Cursor {
     }
     /// Fills in `entry` unless it is a deleted one that nobody wants.
     bool wanted(Entry& entry, Offset at, ByteView data) const {
-        bool deleted = all_zero(data);
+        bool deleted = counts_as_deleted(data);
         entry = {at, deleted ? ByteView() : data};
         return !deleted || with_deleted_;
     }

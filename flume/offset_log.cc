@@ -122,7 +122,8 @@ Result<std::vector<Offset>> OffsetLog::append(std::span<const ByteView> batch) {
     offsets.reserve(batch.size());
     for (ByteView data : batch) {
         if (!is_length(data.size())) return error(Errc::invalid, "log entry of a bad length");
-        if (all_zero(data)) return error(Errc::invalid, "log entry of zero bytes only");
+        if (counts_as_deleted(data))
+            return error(Errc::invalid, "a log entry that would count as deleted");
         offsets.push_back(end);
         end += data.size() + overhead(options_.mode);
     }
@@ -187,7 +188,7 @@ Result<Bytes> OffsetLog::get(Offset at) const {
     if (!record) return record;
     record->erase(record->begin(), record->begin() + 4);
     record->resize(record->size() - (overhead(options_.mode) - 4));
-    if (all_zero(*record)) return deleted_error();
+    if (counts_as_deleted(*record)) return deleted_error();
     return record;
 }
 
@@ -219,6 +220,25 @@ Result<void> OffsetLog::del(std::span<const Offset> entries) {
         if (auto ok = file_->write_at(entries[i] + 4, zeros); !ok) return ok;
     }
     return {};
+}
+
+Result<void> OffsetLog::put_stand_in(Offset at, std::string text) {
+    auto record = read_record(at);
+    if (!record) return std::move(record).error();
+    const std::size_t length = record->size() - overhead(options_.mode);
+    if (text.size() >= length) return error(Errc::limit, "no room for what stands in");
+    text.resize(length, ' ');
+    SBOT_ASSERT(is_stand_in(base::bytes_of(text)));
+    std::unique_lock lock(erasing_);
+    return file_->write_at(at + 4, base::bytes_of(text));
+}
+
+Result<bool> OffsetLog::has_stand_in(Offset at) const {
+    auto record = read_record(at);
+    if (!record && record.error().code == Errc::not_found) return false;
+    if (!record) return std::move(record).error();
+    const std::size_t length = record->size() - overhead(options_.mode);
+    return is_stand_in(ByteView(*record).subspan(4, length));
 }
 
 }  // namespace sbot::flume

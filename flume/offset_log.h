@@ -47,6 +47,12 @@ class OffsetLog final : public Log {
     Result<void> del(std::span<const Offset> entries) override;
     std::uint64_t generation() const override { return options_.generation; }
 
+    /// A text that counts as deleted (see frame.h), and spaces, in the place of a deleted entry,
+    /// and whether one is there; `del` blanks it again. Errors: `limit` if it is too long for the
+    /// place.
+    Result<void> put_stand_in(Offset at, std::string text);
+    Result<bool> has_stand_in(Offset at) const;
+
     const Recovery& recovery() const { return recovery_; }
 
  private:

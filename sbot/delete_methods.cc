@@ -35,6 +35,7 @@ Result<void> prepare_js_views(DeleteServices& services, std::span<const flume::D
 }
 
 io::Async<void> erase(DeleteServices& services, std::vector<flume::Offset> offsets) {
+    services.history.forget();
     flume::BeforeErasing before = [&services](std::span<const flume::Deleted> entries) {
         return prepare_js_views(services, entries);
     };

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "flume/journal.h"
 #include "muxrpc/router.h"
+#include "sbot/history.h"
 #include "sbot/index_care.h"
 #include "sbot/reading.h"
 #include "sbot/writer.h"
@@ -17,6 +18,7 @@ struct DeleteServices {
     flume::Journal& journal;
     Writer& writer;
     Reading& reading;
+    FeedHistory& history;
     IndexCare& care;
 };
 

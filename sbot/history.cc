@@ -41,4 +41,10 @@ void FeedHistory::remember(const Batch& batch) {
     }
 }
 
+void FeedHistory::forget() {
+    recent_.clear();
+    order_.clear();
+    bytes_ = 0;
+}
+
 }  // namespace sbot::app

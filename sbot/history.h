@@ -22,6 +22,8 @@ class FeedHistory final : public replication::History {
     /// These are on the disk now. Large batches are not kept: what comes in thousands is not asked
     /// for one by one.
     void remember(const Batch& batch);
+    /// Something is being deleted.
+    void forget();
 
  private:
     using Place = std::pair<FeedId, Sequence>;

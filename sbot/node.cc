@@ -169,7 +169,7 @@ void Node::add_methods() {
     add_status_methods(router_, *status_services_);
     index_care_ = std::make_unique<IndexCare>(loop_, log_, *indexer_, *reading_, *news_);
     delete_services_.reset(new DeleteServices{settings_.folder, view_->path(), files_, *journal_,
-                                              *writer_, *reading_, *index_care_});
+                                              *writer_, *reading_, *history_, *index_care_});
     add_delete_methods(router_, *delete_services_);
     friend_services_.reset(new FriendServices{pool_, keys_.id, *friends_, *feeds_, *reading_});
     add_friend_methods(router_, *friend_services_);
@@ -232,6 +232,7 @@ Result<std::unique_ptr<flume::OffsetLog>> Node::open_log(base::Files& files,
 /// Before anything is made of the log: whether it is the one we know.
 Result<void> Node::open_head() {
     const bool was_cut = entries_->recovery().bytes_cut > 0;
+    if (auto ok = flume::take_stand_ins_back(*entries_, *journal_); !ok) return ok;
     auto finished = flume::finish_deletions(*entries_, *journal_);
     if (!finished) return std::move(finished).error();
     deletions_finished_ = *finished;
@@ -574,6 +575,9 @@ io::Task<void> Node::stop() {
     co_await writer_->flushed();
     co_await indexer_->level();
     co_await clocks_->flushed();
+    if (auto left = flume::leave_stand_in(*entries_, *journal_); !left) {
+        log_.warning("log", left.error().what);
+    }
 }
 
 }  // namespace sbot::app

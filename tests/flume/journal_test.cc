@@ -417,5 +417,39 @@ TEST(Deletion, touches_nothing_that_lies_where_the_deleted_entry_was) {
     EXPECT_FALSE(finish_deletions(*folder.log, *folder.journal).value());
 }
 
+TEST(Deletion, leaves_at_the_end_what_the_indexes_of_javascript_ask_for) {
+    Folder folder;
+    prepare(folder);
+    const Offset last = *folder.log->latest();
+    const std::string before = base::to_text(folder.log->get(last).value());
+    ASSERT_TRUE(leave_stand_in(*folder.log, *folder.journal));
+    EXPECT_EQ(base::to_text(folder.log->get(last).value()), before) << "nothing is deleted yet";
+    ASSERT_TRUE(erase(*folder.log, *folder.view, *folder.journal, {0, last}, {}));
+    ASSERT_TRUE(leave_stand_in(*folder.log, *folder.journal));
+    const Bytes file = base::read_file(folder.files, log_path, 1 << 20).value();
+    auto document = json::Document::parse(ByteView(file).subspan(last + 4, before.size()));
+    ASSERT_TRUE(document) << document.error().what;
+    json::Value value = document->root()["value"];
+    EXPECT_EQ(document->root()["key"].string(), key_of_number(11).text());
+    EXPECT_EQ(value["author"].string(), feed_of(2).text());
+    EXPECT_EQ(value["sequence"].number(), 4);
+    EXPECT_EQ(value["timestamp"].number(), 1500000000000);
+    EXPECT_EQ(value["content"]["root"].kind(), json::Kind::absent) << "not what it said";
+    auto there = [&] { return *folder.log->has_stand_in(last); };
+    EXPECT_TRUE(there());
+    EXPECT_FALSE(*folder.log->has_stand_in(0)) << "it is not at the end";
+    EXPECT_TRUE(is_deleted(folder.log->get(last).error()));
+    std::size_t count = 0;
+    auto cursor = std::move(folder.log->scan({}).value());
+    while (cursor->next().value()) ++count;
+    EXPECT_EQ(count, 10U);
+    folder.close();
+    folder.open();
+    EXPECT_TRUE(there());
+    ASSERT_TRUE(take_stand_ins_back(*folder.log, *folder.journal));
+    EXPECT_FALSE(there());
+    EXPECT_TRUE(is_deleted(folder.log->get(last).error()));
+}
+
 }  // namespace
 }  // namespace sbot::flume
