@@ -36,6 +36,20 @@ std::string address_of_parts(const Tree& entry) {
     return (onion ? "onion:" : "net:") + host + ':' + digits + "~shs:" + key.substr(1, 44);
 }
 
+/// `source` of who was asked for: nothing for who was met by chance. Without one it was by hand.
+std::string asked_source(std::string_view source) {
+    if (source == "pub" || source == "local" || source == "stored") return {};
+    return std::string(source.empty() ? "manual" : source);
+}
+
+/// What the files say of a peer.
+Tree file_data(const KnownPeer& peer) {
+    Tree data = peer.data;
+    bool says_so = peer.source() != "stored" && peer.source() != "pub";
+    if (!peer.asked_as.empty() && !says_so) data.set("source", peer.asked_as);
+    return data;
+}
+
 Tree without_own_members(Tree entry) {
     for (std::string_view name : own_members) entry.remove(name);
     return entry;
@@ -75,9 +89,12 @@ void PeerTable::import(Tree entry, std::string address, std::string_view source)
     if (peer.key == own_) return;
     KnownPeer* known = find(address);
     bool newer = known != nullptr && entry["stateChange"].number() > known->state_change();
+    std::string asked_as = asked_source(entry["source"].text());
     Tree data = without_own_members(std::move(entry));
     if (!source.empty()) data.set("source", source);
+    if (known != nullptr && known->asked_as.empty()) known->asked_as = asked_as;
     if (known == nullptr) {
+        peer.asked_as = std::move(asked_as);
         peer.address = std::move(address);
         peer.data = std::move(data);
         insert(std::move(peer));
@@ -103,7 +120,9 @@ Result<void> PeerTable::read_gossip(std::string_view json) {
             continue;
         }
         if (by_key_.count(*FeedId::parse(entry["key"].text())) > 0) continue;
-        import(entry, std::move(address), "stored");
+        // What conn.remember wrote has no source, there as here.
+        bool remembered = entry.find("birth") != nullptr && entry.find("source") == nullptr;
+        import(entry, std::move(address), remembered ? "" : "stored");
     }
     return {};
 }
@@ -151,6 +170,9 @@ std::string PeerTable::gossip_json() const {
         auto first = by_key_.find(peer->key);
         if (peer->staged || peer->source() == "local" || first->second != peer.get()) continue;
         Tree entry = gossip_entry(*peer, false);
+        if (Tree data = file_data(*peer); data["source"].truthy()) {
+            entry.set("source", data["source"]);
+        }
         // For the oldest readers.
         auto parsed = parse_address(peer->address);
         if (parsed && (!entry["host"].truthy() || !entry["port"].truthy())) {
@@ -169,7 +191,7 @@ std::string PeerTable::conn_json() const {
         if (peer->staged || peer->is_lan()) continue;
         Tree data = Tree::object();
         data.set("key", peer->key.text());
-        for (const Tree::Member& member : peer->data.members()) data.set(member.name, member.value);
+        data.merge(file_data(*peer));
         object.set(peer->address, std::move(data));
     }
     for (const Tree::Member& odd : odd_conn_) object.set(odd.name, odd.value);
@@ -193,10 +215,10 @@ bool PeerTable::make_room() {
     if (peers_.size() < limits::peers_known_max) return true;
     KnownPeer* worst = nullptr;
     for (const auto& peer : peers_) {
-        bool wanted = peer->reached() || peer->links > 0 || peer->state != PeerState::none ||
-                      peer->source() == "manual" || peer->source() == "seed" ||
-                      peer->source() == "friends";
-        if (wanted) continue;
+        bool used = peer->reached() || peer->links > 0 || peer->state != PeerState::none;
+        // As ssb-conn remembers each that a message tells of.
+        bool just_met = peer->type() == "pub" && peer->data["autoconnect"].is_false();
+        if (used || (peer->asked_for() && !just_met)) continue;
         if (worst == nullptr || peer->failures() > worst->failures()) worst = peer.get();
     }
     if (worst == nullptr) return false;
@@ -217,7 +239,9 @@ KnownPeer* PeerTable::insert(KnownPeer peer) {
 PeerTable::Added PeerTable::add(std::string address, const FeedId& key, std::string_view source,
                                 double now, Tree given) {
     if (key == own_) return {};
+    std::string asked_as = asked_source(source);
     if (KnownPeer* known = find(key)) {
+        if (!asked_as.empty()) known->asked_as = std::move(asked_as);
         if (source == "friends" || source == "local") {
             if (known->source() != source) touch();
             known->data.set("source", source);
@@ -232,6 +256,7 @@ PeerTable::Added PeerTable::add(std::string address, const FeedId& key, std::str
     KnownPeer peer;
     peer.address = std::move(address);
     peer.key = key;
+    peer.asked_as = std::move(asked_as);
     peer.data = without_own_members(std::move(given));
     if (!source.empty()) peer.data.set("source", source);
     peer.data.set("announcers", 1);
@@ -334,9 +359,8 @@ std::vector<FeedId> PeerTable::prune_dead() {
     std::vector<FeedId> gone;
     for (std::size_t i = peers_.size(); i-- > 0;) {
         KnownPeer& peer = *peers_[i];
-        bool found_by_chance = peer.source() == "pub" || peer.source() == "stored";
-        if (!found_by_chance || peer.failures() < failures_of_dead || peer.reached()) continue;
-        if (peer.state != PeerState::none) continue;
+        bool dead = peer.failures() >= failures_of_dead && !peer.reached();
+        if (!dead || peer.asked_for() || peer.state != PeerState::none) continue;
         gone.push_back(peer.key);
         remove(peer);
     }

@@ -33,8 +33,15 @@ struct KnownPeer {
     /// What `conn.stage` says of one that is remembered (staged ones have it in `data`); null: it
     /// is not staged.
     base::Tree offer;
+    /// Where it came from, if somebody asked for it: the reference calls all that a file had
+    /// `stored`, but the files still say this.
+    std::string asked_as;
 
     const std::string& source() const { return data["source"].text(); }
+    /// It is here because somebody wants it, not because it was met somewhere.
+    bool asked_for() const {
+        return !asked_as.empty() || data.find("birth") != nullptr || data["autoconnect"].is_false();
+    }
     const std::string& type() const { return data["type"].text(); }
     double state_change() const { return data["stateChange"].number(); }
     double failures() const { return data["failure"].number(); }
@@ -93,7 +100,7 @@ class PeerTable {
 
     /// Forgets LAN peers that have been silent and are not connected; gives their entries' keys.
     std::vector<FeedId> forget_silent(double now);
-    /// Drops servers that never answered in a hundred tries, were it not that somebody wants them.
+    /// Drops servers that never answered in a hundred tries and that nobody asked for.
     std::vector<FeedId> prune_dead();
 
     // ---- what happened

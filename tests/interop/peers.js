@@ -12,6 +12,7 @@ const { Server, programs, random_caps } = require('./lib/server');
 
 const off = { local: false, global: false, seed: false, friends: false };
 const ids = (pairs) => pairs.map(([, data]) => data.key);
+const ids_with_data = (pairs) => pairs.map(([, data]) => [data.key, data]);
 const address_of = (host, port, id) => `net:${host}:${port}~shs:${id.slice(1, -8)}`;
 const file = (server, name) => path.join(server.folder, name);
 const read = (server, name) => JSON.parse(fs.readFileSync(file(server, name), 'utf8'));
@@ -181,6 +182,41 @@ async function with_javascript() {
     await Promise.all([ours.stop(), theirs.stop()]);
 }
 
+async function what_was_asked_for() {
+    const [room, added, met] = [1, 2, 3].map(() => ssb_keys.generate().id);
+    const server = await Server.prepare({ name: 'ours' });
+    const at = (id) => address_of('127.0.0.1', 1, id);
+    await server.start();
+    let rpc = await server.client();
+    await call(rpc, 'conn.remember', at(room), { type: 'room', name: 'mine' });
+    await call(rpc, 'gossip.add', at(added), 'manual');
+    await call(rpc, 'gossip.add', at(met), 'pub');
+    for (const round of ['first', 'second']) {
+        await test(`what was asked for is kept over the ${round} restart, however often it failed`,
+                   async () => {
+            await close(rpc);
+            await server.stop();
+            const [gossip, conn] = ['gossip.json', 'conn.json'].map((name) => read(server, name));
+            for (const entry of [...gossip, ...Object.values(conn)]) entry.failure = 200;
+            fs.writeFileSync(file(server, 'gossip.json'), JSON.stringify(gossip));
+            fs.writeFileSync(file(server, 'conn.json'), JSON.stringify(conn));
+            await server.start();
+            rpc = await server.client();
+            await until('the other is dropped', async () =>
+                !await call(rpc, 'gossip.get', met));
+            const data = Object.fromEntries(ids_with_data(await call(rpc, 'conn.dbPeers')));
+            assert.deepStrictEqual(Object.keys(data).sort(), [room, added].sort());
+            const { type, name, source } = data[room];
+            assert.deepStrictEqual([type, name, source], ['room', 'mine', undefined]);
+            assert.strictEqual(data[added].source, 'stored');
+        });
+    }
+    await close(rpc);
+    await server.stop();
+    assert.strictEqual(read(server, 'gossip.json').find(({ key }) => key === added).source,
+                       'manual');
+}
+
 async function by_themselves() {
     const caps = random_caps();
     const pub = await Server.start({ caps, name: 'pub' });
@@ -237,6 +273,7 @@ async function idle() {
 run(async () => {
     await table();
     await with_javascript();
+    await what_was_asked_for();
     await by_themselves();
     await idle();
 });

@@ -73,8 +73,7 @@ TEST_F(PeerTableTest, takes_in_what_the_javascript_wrote_and_writes_it_back_with
     EXPECT_EQ(table.find(key_of(2))->address, address_of(2, "old.example.org"));
     Tree written = parsed(table.gossip_json());
     Tree expected = parsed(gossip);
-    Tree first = expected.items()[0];
-    first.set("source", "stored");
+    const Tree& first = expected.items()[0];
     ASSERT_EQ(written.items().size(), 4u);
     for (const Tree::Member& member : first.members()) {
         EXPECT_EQ(written.items()[0][member.name], member.value) << member.name;
@@ -163,6 +162,36 @@ TEST_F(PeerTableTest, prunes_the_dead_that_nobody_asked_for) {
     EXPECT_EQ(table.prune_dead(), std::vector<FeedId>{key_of(2)});
     EXPECT_EQ(table.find(key_of(2)), nullptr);
     EXPECT_EQ(table.all().size(), 2u);
+}
+
+TEST_F(PeerTableTest, keeps_what_was_asked_for_over_restarts) {
+    for (std::uint8_t i = 1; i <= 6; ++i) add(i, i <= 3 ? (i == 1 ? "seed" : "manual") : "pub");
+    table.remember(address_of(7), key_of(7), parsed(R"({"type":"room"})"), 5);
+    add(4, "manual");  // met first, asked for later
+    table.find(key_of(5))->data.set("autoconnect", false);
+    for (int restart = 0; restart < 3; ++restart) {
+        PeerTable again(key_of(99));
+        ASSERT_TRUE(again.read_gossip(table.gossip_json()).has_value());
+        ASSERT_TRUE(restart == 1 || again.read_conn(table.conn_json()).has_value());
+        for (const auto& peer : again.all()) peer->data.set("failure", 200);
+        std::vector<FeedId> gone = again.prune_dead();
+        EXPECT_EQ(gone, restart == 0 ? std::vector<FeedId>{key_of(6)} : std::vector<FeedId>());
+        EXPECT_EQ(again.find(key_of(2))->source(), "stored") << "as the reference shows it";
+        EXPECT_EQ(again.find(key_of(7))->data.find("source"), nullptr);
+        table = std::move(again);
+    }
+    EXPECT_EQ(parsed(table.gossip_json()).items()[0]["source"].text(), "seed");
+    EXPECT_EQ(parsed(table.conn_json())[address_of(4)]["source"].text(), "manual");
+}
+
+TEST_F(PeerTableTest, keeps_what_was_asked_for_in_files_written_before_that_was_in_them) {
+    std::string gossip = R"([{"address":")" + address_of(1) + R"(","key":")" + key_of(1).text() +
+                         R"(","birth":5,"type":"room","source":"stored","failure":200},)"
+                         R"({"address":")" +
+                         address_of(2) + R"(","key":")" + key_of(2).text() +
+                         R"(","source":"stored","failure":200}])";
+    ASSERT_TRUE(table.read_gossip(gossip).has_value());
+    EXPECT_EQ(table.prune_dead(), std::vector<FeedId>{key_of(2)});
 }
 
 TEST_F(PeerTableTest, is_bounded_and_makes_room_by_its_worst_entry) {
