@@ -229,6 +229,20 @@ void Gossip::accepted(const std::string& address) {
 
 // ---- connections
 
+void Gossip::say(const FeedId& key, Tree data) {
+    if (data.members().empty()) {
+        said_.erase(key);
+    } else {
+        said_[key] = std::move(data);
+    }
+}
+
+const Tree& Gossip::said(const FeedId& key) const {
+    static const Tree nothing;
+    auto found = said_.find(key);
+    return found == said_.end() ? nothing : found->second;
+}
+
 io::Async<void> Gossip::connect(net::NetTarget target, std::string address) {
     FeedId key = target.remote;
     if (KnownPeer* peer = table_.find(key)) {
@@ -287,6 +301,8 @@ void Gossip::reconnect() {
 }
 
 void Gossip::linked(Link& link) {
+    auto said = link.dialled ? said_.extract(link.peer) : decltype(said_)::node_type();
+    if (!said.empty()) link.said = std::move(said.mapped());
     if (link.rights == muxrpc::Rights::peer && link.dialled) {
         auto told = [this, key = link.peer](double rtt_ms, double skew_ms) {
             if (KnownPeer* peer = table_.find(key)) table_.pinged(*peer, rtt_ms, skew_ms);

@@ -60,6 +60,11 @@ class Gossip final : public Watcher {
     /// An accepted invite: a seed, dialled at once.
     void accepted(const std::string& address);
 
+    /// What `conn.connect` says of the connection that it makes now; null or empty: nothing. Goes
+    /// over to its link.
+    void say(const FeedId& key, base::Tree data);
+    /// As long as there is no link.
+    const base::Tree& said(const FeedId& key) const;
     /// Dials `target`, and keeps the account of its entry in the table, if it has one.
     io::Async<void> connect(net::NetTarget target, std::string address);
     bool disconnect(const FeedId& key);
@@ -136,6 +141,7 @@ class Gossip final : public Watcher {
     io::Event something_changed_;
     io::Event wake_up_;
     std::map<const Link*, io::Task<void>> pings_;
+    std::map<FeedId, base::Tree> said_;
     io::Semaphore saving_{1};
     io::TaskGroup tasks_;
 };

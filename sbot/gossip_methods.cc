@@ -210,7 +210,7 @@ class Pairs {
 };
 
 Tree hub_data(Gossip& gossip, const FeedId& key, const std::string& address, std::string_view state,
-              double since) {
+              double since, const Tree& said) {
     Tree data = Tree::object();
     data.set("state", state);
     data.set("key", key.text());
@@ -219,6 +219,9 @@ Tree hub_data(Gossip& gossip, const FeedId& key, const std::string& address, std
     KnownPeer* known = gossip.table().find(address);
     if (known == nullptr) known = gossip.table().find(key);
     if (known != nullptr) data.merge(known->data);
+    data.merge(said);
+    data.set("state", state);  // whatever was said
+    data.set("key", key.text());
     if (!data["type"].truthy()) data.set("inferredType", inferred_type(address));
     return data;
 }
@@ -228,12 +231,13 @@ Body hub_list(Gossip& gossip) {
     for (const Link* link : gossip.peers().links()) {
         if (link->rights == muxrpc::Rights::invite) continue;
         std::string_view state = link->closing ? "disconnecting" : "connected";
-        pairs.add(link->address, hub_data(gossip, link->peer, link->address, state, link->since));
+        pairs.add(link->address,
+                  hub_data(gossip, link->peer, link->address, state, link->since, link->said));
     }
     for (const auto& peer : gossip.table().all()) {
         if (peer->state != net::PeerState::connecting || peer->links > 0) continue;
-        pairs.add(peer->address,
-                  hub_data(gossip, peer->key, peer->address, "connecting", peer->state_change()));
+        pairs.add(peer->address, hub_data(gossip, peer->key, peer->address, "connecting",
+                                          peer->state_change(), gossip.said(peer->key)));
     }
     return pairs.body();
 }
@@ -285,10 +289,12 @@ AsyncReply<Body> conn_connect(GossipServices& services, Request request) {
         out.begin_object().member("id", peer->key.text()).end_object();
         co_return Body::json(out.text());
     }
-    KnownPeer* known = gossip.table().find(peer->address);
-    if (known != nullptr) known->data.merge(data_of(request.arg(1)));
+    FeedId key = peer->key;
+    gossip.say(key, data_of(request.arg(1)));
     auto dialling = dial_named(gossip, std::move(*peer));
-    co_return co_await dialling;
+    auto dialled = co_await dialling;
+    if (!dialled) gossip.say(key, Tree());
+    co_return dialled;
 }
 
 AsyncReply<Body> conn_disconnect(GossipServices& services, Request request) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "base/tree.h"
 #include "friends/snapshot.h"
 #include "io/net.h"
 #include "io/task_group.h"
@@ -31,6 +32,7 @@ struct Link {
     std::uint64_t since_ms = 0;  ///< of the loop
     Meter meter;
     bool closing = false;  ///< we have said goodbye
+    base::Tree said;       ///< what `conn.connect` said of it; null: nothing
     muxrpc::Session* session = nullptr;
 };
 

@@ -217,6 +217,35 @@ async function what_was_asked_for() {
                        'manual');
 }
 
+async function said_of_a_connection() {
+    const caps = random_caps();
+    const [ours, other] = await Promise.all(['ours', 'other'].map((name) =>
+        Server.start({ caps, name })));
+    const rpc = await ours.client();
+    const peers = follow(rpc, 'conn.peers');
+    const shown = () => until('the peer', async () => {
+        const [pair] = peers.items[peers.items.length - 1] || [];
+        return pair && pair[1].state === 'connected' && pair[1];
+    });
+    await test('conn.connect says what conn.peers shows, of one nobody knew', async () => {
+        await call(rpc, 'conn.connect', other.address, { type: 'pub', note: 'n', state: 'odd' });
+        const { type, note, key } = await shown();
+        assert.deepStrictEqual([type, note, key], ['pub', 'n', other.id]);
+    });
+    await test('and of one that is remembered, without changing that', async () => {
+        await call(rpc, 'conn.disconnect', other.address);  // and at once again
+        await call(rpc, 'conn.remember', other.address, { autoconnect: false });
+        await call(rpc, 'conn.connect', other.address, { type: 'pub' });
+        await until('the new one', async () => (await shown()).autoconnect === false);
+        const { type, note } = await shown();
+        assert.deepStrictEqual([type, note], ['pub', undefined]);
+        const [[, data]] = await call(rpc, 'conn.dbPeers');
+        assert.strictEqual(data.type, undefined);
+    });
+    await close(rpc);
+    await Promise.all([ours.stop(), other.stop()]);
+}
+
 async function by_themselves() {
     const caps = random_caps();
     const pub = await Server.start({ caps, name: 'pub' });
@@ -274,6 +303,7 @@ run(async () => {
     await table();
     await with_javascript();
     await what_was_asked_for();
+    await said_of_a_connection();
     await by_themselves();
     await idle();
 });
