@@ -12,8 +12,9 @@ namespace sbot::limits {
 inline constexpr std::uint64_t handshake_ms_default = 5000;
 /// Box-stream bodies: the protocol's own size; a longer one from a peer closes the session.
 inline constexpr std::size_t box_body_bytes_max = 4096;
-/// Connections that have not finished their handshake, and those that have.
-inline constexpr std::size_t handshakes_max = 128;
+/// Connections that have not finished their handshake (each costs a descriptor and about 6 KB of
+/// memory), and those that have.
+inline constexpr std::size_t handshakes_max = 1024;
 inline constexpr std::size_t peers_max = 400;
 /// A peer without a word for this long is gone (`timers.inactivity` overrides it): twice the time
 /// between two pings.

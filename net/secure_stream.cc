@@ -11,6 +11,7 @@ namespace sbot::net {
 namespace {
 
 using Welcome = std::function<bool(const FeedId&)>;
+using MovedOn = std::function<void()>;
 
 FeedId feed_of(const shs::PublicKey& key) { return FeedId{key}; }
 
@@ -33,7 +34,7 @@ Result<shs::Handshake> begin(Identity identity, std::optional<FeedId> remote) {
 }
 
 io::Async<shs::Outcome> shake(io::Pool pool, io::ByteStream& stream, const Identity& identity,
-                              std::optional<FeedId> remote, Welcome welcome) {
+                              std::optional<FeedId> remote, Welcome welcome, MovedOn moved_on) {
     auto beginning = pool.run(&begin, identity, remote);
     auto begun = co_await beginning;
     if (!begun) co_return std::move(begun).error();
@@ -60,6 +61,7 @@ io::Async<shs::Outcome> shake(io::Pool pool, io::ByteStream& stream, const Ident
         Step step = co_await stepping;
         if (!step.ok) co_return std::move(step.ok).error();
         hand = std::move(step.hand);
+        moved_on();
     }
     co_return std::move(hand).outcome();
 }
@@ -67,8 +69,9 @@ io::Async<shs::Outcome> shake(io::Pool pool, io::ByteStream& stream, const Ident
 io::Async<std::unique_ptr<SecureStream>> secure(io::Loop& loop, const Identity& identity,
                                                 std::unique_ptr<io::ByteStream> stream,
                                                 std::optional<FeedId> remote, Welcome welcome,
-                                                std::uint64_t limit_ms) {
-    auto shaking = shake(io::Pool(loop), *stream, identity, remote, std::move(welcome));
+                                                std::uint64_t limit_ms, MovedOn moved_on) {
+    auto shaking =
+        shake(io::Pool(loop), *stream, identity, remote, std::move(welcome), std::move(moved_on));
     auto outcome = co_await io::timeout(loop, limit_ms, std::move(shaking));
     if (!outcome) {
         stream->close();
@@ -123,13 +126,15 @@ io::Async<void> SecureStream::shutdown() {
 io::Async<std::unique_ptr<SecureStream>> greet(io::Loop& loop, const Identity& identity,
                                                std::unique_ptr<io::ByteStream> stream,
                                                FeedId remote, std::uint64_t limit_ms) {
-    return secure(loop, identity, std::move(stream), remote, Welcome(), limit_ms);
+    return secure(loop, identity, std::move(stream), remote, Welcome(), limit_ms, [] {});
 }
 
 io::Async<std::unique_ptr<SecureStream>> receive(io::Loop& loop, const Identity& identity,
                                                  std::unique_ptr<io::ByteStream> stream,
-                                                 Welcome welcome, std::uint64_t limit_ms) {
-    return secure(loop, identity, std::move(stream), std::nullopt, std::move(welcome), limit_ms);
+                                                 Welcome welcome, std::uint64_t limit_ms,
+                                                 MovedOn moved_on) {
+    return secure(loop, identity, std::move(stream), std::nullopt, std::move(welcome), limit_ms,
+                  std::move(moved_on));
 }
 
 }  // namespace sbot::net

@@ -52,10 +52,11 @@ io::Async<std::unique_ptr<SecureStream>> greet(io::Loop& loop, const Identity& i
                                                FeedId remote, std::uint64_t limit_ms);
 
 /// Shakes hands as the side that listens. `welcome` decides on a client that has proven its key;
-/// a refused one gets no answer, and the error is `denied`.
-io::Async<std::unique_ptr<SecureStream>> receive(io::Loop& loop, const Identity& identity,
-                                                 std::unique_ptr<io::ByteStream> stream,
-                                                 std::function<bool(const FeedId&)> welcome,
-                                                 std::uint64_t limit_ms);
+/// a refused one gets no answer, and the error is `denied`. `moved_on` is called after each step of
+/// the client's that was right.
+io::Async<std::unique_ptr<SecureStream>> receive(
+    io::Loop& loop, const Identity& identity, std::unique_ptr<io::ByteStream> stream,
+    std::function<bool(const FeedId&)> welcome, std::uint64_t limit_ms,
+    std::function<void()> moved_on = [] {});
 
 }  // namespace sbot::net

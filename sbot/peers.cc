@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "sbot/counted.h"
-
 namespace sbot::app {
 namespace {
 
 constexpr std::uint64_t close_wait_ms = 3000;
 constexpr std::uint64_t sweep_ms = 5000;
+constexpr std::uint64_t door_wait_ms = 10;
 // Two peers that dial each other at the same time meet within this.
 constexpr std::uint64_t twin_ms_max = 10000;
+// What goes on all the time is said so often.
+constexpr std::uint64_t tell_again_ms = 60000;
 
 std::string name_of(const io::Socket& socket) {
     if (socket.is_unix()) return "unix socket";
@@ -27,6 +28,13 @@ Link link_of(const muxrpc::Caller& caller, std::string address, bool dialled) {
     return link;
 }
 
+/// True once in a while.
+bool is_due(std::uint64_t& told_ms, std::uint64_t now_ms) {
+    if (told_ms != 0 && told_ms + tell_again_ms > now_ms) return false;
+    told_ms = now_ms;
+    return true;
+}
+
 Error blocked_error(const FeedId& peer) { return error(Errc::denied, "we block " + peer.text()); }
 
 }  // namespace
@@ -37,6 +45,7 @@ struct Peers::Connection {
                muxrpc::Caller caller, muxrpc::SessionOptions options)
         : peers(its_peers),
           link(std::move(its_link)),
+          below(*stream),
           session(peers.loop_,
                   std::make_unique<MeteredStream>(peers.loop_, std::move(stream), link.meter),
                   peers.router_, std::move(caller), options) {
@@ -58,9 +67,12 @@ struct Peers::Connection {
         session.close();
     }
     bool stays() const { return !link.closing && session.is_open(); }
+    /// Without waiting for whether the other side has heard our goodbye.
+    void cut_off() { below.close(); }
 
     Peers& peers;
     Link link;
+    io::ByteStream& below;  // the session's
     muxrpc::Session session;
 };
 
@@ -72,6 +84,13 @@ Peers::Peers(io::Loop& loop, const net::Identity& identity, const muxrpc::Router
       replicator_(replicator),
       log_(log),
       options_(std::move(options)) {
+    std::size_t files = options_.connections_max;
+    std::size_t share = std::max<std::size_t>(1, files - files / 4);
+    few_files_ = share < options_.peers_max;
+    options_.peers_max = std::min(options_.peers_max, share);
+    options_.handshakes_max =
+        std::min(options_.handshakes_max, files - std::min(files - 1, options_.peers_max));
+    sessions_max_ = files - std::min(files - 1, options_.handshakes_max);
     tasks_.add(sweep());
 }
 
@@ -95,11 +114,39 @@ io::Task<void> Peers::accept_all(io::Listener& listener) {
             co_return;
         }
         bool is_unix = (*socket)->is_unix();
-        bool full = handshakes_ >= limits::handshakes_max ||
-                    handshakes_ + connections_.size() >= options_.connections_max;
-        if (!is_unix && full) continue;  // closed by its destructor
+        if (!is_unix) {
+            auto clearing = clear_doorstep();
+            co_await clearing;
+        }
         tasks_.add(welcome(std::move(*socket), is_unix));
     }
+}
+
+/// Waits for room for one more handshake, or makes it: nobody is kept out by those who only stand
+/// at the door. Meanwhile others wait in the system's queue.
+io::Task<void> Peers::clear_doorstep() {
+    while (!has_doorstep_room()) {
+        // For the keys of those sent away, which are still being made, or for who has just come.
+        auto nap = loop_.sleep(door_wait_ms);
+        co_await nap;
+    }
+}
+
+bool Peers::has_doorstep_room() {
+    const std::size_t count = door_.count();
+    bool no_files = count + connections_.size() >= options_.connections_max;
+    for (Connection* each : connections_) {
+        if (no_files && !each->stays()) each->cut_off();
+    }
+    if (door_.alive() >= 2 * options_.handshakes_max) return false;
+    if (count < options_.handshakes_max && (!no_files || count == 0)) return true;
+    auto gone = door_.send_one_away(loop_.now_ms());
+    if (gone && is_due(door_told_ms_, loop_.now_ms())) {
+        log_.warning("peers", std::to_string(count) + " connections have not said who they are, " +
+                                  std::to_string(gone->count) + " of them from " + gone->from +
+                                  ": each newcomer takes the place of one");
+    }
+    return gone.has_value();
 }
 
 io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) {
@@ -113,16 +160,19 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
     std::unique_ptr<net::SecureStream> secure;
     io::Endpoint from = socket->remote();
     {
-        Counted shaking(handshakes_);
+        auto send_away = [raw = socket.get()] { raw->close(); };
+        Doorstep::Caller caller(door_, from.host, loop_.now_ms(), std::move(send_away));
         auto decide = [this](const FeedId& peer) {
             if (caller_of(peer).rights == muxrpc::Rights::local) return true;
             return !blocks(peer);
         };
+        auto moved_on = [this, &caller] { caller.moved_on(loop_.now_ms()); };
         auto receiving = net::receive(loop_, identity_, std::move(socket), std::move(decide),
-                                      options_.handshake_ms);
+                                      options_.handshake_ms, std::move(moved_on));
         auto received = co_await receiving;
         if (!received) {
-            log_.info("peers", name + ": " + received.error().what);
+            std::string why = caller.sent_away() ? "made way for others" : received.error().what;
+            log_.info("peers", name + ": " + why);
             co_return;
         }
         secure = std::move(*received);
@@ -200,7 +250,12 @@ io::Task<void> Peers::sweep() {
 /// server that is full stays of use to those it knows, and strangers take turns. False for who is
 /// farther away than everybody.
 bool Peers::make_room(const muxrpc::Caller& newcomer) {
-    if (strangers() < options_.peers_max) return true;
+    if (has_room()) return true;
+    if (few_files_ && is_due(files_told_ms_, loop_.now_ms())) {
+        log_.warning("peers", "the limit for open files (ulimit -n) leaves room for " +
+                                  std::to_string(options_.peers_max) +
+                                  " peers: who is nearer takes the place of who is farther");
+    }
     Connection* least = nullptr;
     double least_distance = 0;
     for (Connection* each : connections_) {
@@ -296,10 +351,14 @@ muxrpc::Caller Peers::caller_of(const FeedId& peer) const {
     return {options_.is_guest(peer) ? muxrpc::Rights::invite : muxrpc::Rights::peer, std::move(id)};
 }
 
-std::size_t Peers::strangers() const {
-    return static_cast<std::size_t>(
-        std::count_if(connections_.begin(), connections_.end(),
-                      [](auto* each) { return each->is_peer() && each->stays(); }));
+bool Peers::has_room() const {
+    std::size_t peers = 0, all = 0;
+    for (const Connection* each : connections_) {
+        if (!each->stays()) continue;
+        ++all;
+        if (each->is_peer()) ++peers;
+    }
+    return peers < options_.peers_max && all < sessions_max_;
 }
 
 }  // namespace sbot::app

@@ -18,6 +18,7 @@
 #include "net/address.h"
 #include "net/secure_stream.h"
 #include "replication/replicator.h"
+#include "sbot/doorstep.h"
 #include "sbot/metered_stream.h"
 
 namespace sbot::app {
@@ -56,9 +57,11 @@ class Peers final : public friends::HopsObserver {
         /// A peer that neither sends nor takes anything for so long is hung up on; 0: never.
         std::uint64_t inactivity_ms = limits::inactivity_ms_default;
         std::size_t peers_max = limits::peers_max;
+        std::size_t handshakes_max = limits::handshakes_max;
         /// How near a feed is (1: followed; the larger, the sooner it makes room for others).
         std::function<double(const FeedId&)> distance = [](const FeedId&) { return 1e9; };
-        /// Newcomers over the net are turned away beyond: the process may open no more files.
+        /// All of these together: the process may open no more files. Where that is less than
+        /// both bounds above, a quarter is for handshakes.
         std::size_t connections_max = SIZE_MAX;
         /// Whether a key is that of an invite code which may still be used.
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
@@ -106,12 +109,14 @@ class Peers final : public friends::HopsObserver {
     io::Task<void> welcome(std::unique_ptr<io::Socket> socket, bool is_unix);
     io::Task<void> run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller caller,
                        std::string address, bool dialled);
+    io::Task<void> clear_doorstep();
+    bool has_doorstep_room();
     io::Task<void> sweep();
+    bool has_room() const;
     bool make_room(const muxrpc::Caller& newcomer);
     void resolve_twin(Connection& newcomer);
     io::Task<void> replicate(Connection& connection, bool we_dialled);
     muxrpc::Caller caller_of(const FeedId& peer) const;
-    std::size_t strangers() const;
 
     io::Loop& loop_;
     const net::Identity& identity_;
@@ -120,7 +125,11 @@ class Peers final : public friends::HopsObserver {
     base::Logger& log_;
     Options options_;
     muxrpc::Budget budget_{limits::strangers_bytes_max, limits::stranger_bytes_granted};
-    std::size_t handshakes_ = 0;
+    Doorstep door_;
+    bool few_files_ = false;           // they are what bounds the number of peers
+    std::size_t sessions_max_;         // of peers and local callers
+    std::uint64_t door_told_ms_ = 0;   // when a crowd was last told of
+    std::uint64_t files_told_ms_ = 0;  // when the lack of files was
     std::list<Connection*> connections_;
     std::list<std::unique_ptr<io::Listener>> listeners_;
     Watcher* watcher_ = nullptr;

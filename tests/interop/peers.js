@@ -4,6 +4,7 @@
 const assert = require('assert');
 const { spawnSync } = require('child_process');
 const fs = require('fs');
+const net = require('net');
 const path = require('path');
 const ssb_keys = require('ssb-keys');
 const { run, sleep, test, until } = require('./lib/harness');
@@ -246,6 +247,78 @@ async function said_of_a_connection() {
     await Promise.all([ours.stop(), other.stop()]);
 }
 
+/** Sockets that say nothing and come again when they are closed. */
+function silent_sockets(port, count) {
+    const sockets = new Set();
+    let going_on = true;
+    const add = () => {
+        if (!going_on) return;
+        const socket = net.connect(port, '127.0.0.1');
+        sockets.add(socket);
+        socket.on('error', () => {});
+        socket.on('close', () => {
+            sockets.delete(socket);
+            setTimeout(add, 20);
+        });
+    };
+    for (let i = 0; i < count; i++) add();
+    return () => {
+        going_on = false;
+        for (const socket of sockets) socket.destroy();
+    };
+}
+
+async function a_crowd() {
+    const manifest = { ebt: { replicate: 'duplex' } };
+    const stranger = (server) => server.client('net', ssb_keys.generate(), manifest);
+    // Enough for 372 peers and 124 handshakes.
+    const server = await Server.prepare({ name: 'ours', prefix: ['prlimit', '--nofile=560:560'] });
+    await server.start();
+    const stop = silent_sockets(server.port, 400);
+    await test('sockets that say nothing keep nobody out, and that is said once', async () => {
+        await until('they crowd', async () => /have not said who they are/.test(server.output));
+        for (let i = 0; i < 5; i++) await close(await stranger(server));
+        assert.strictEqual(server.output.match(/have not said who they are/g).length, 1);
+        assert.match(server.output, /of them from 127\.0\.0\.1: each newcomer/);
+    });
+    stop();
+    await server.stop();
+    const few = await Server.prepare({ name: 'few', prefix: ['prlimit', '--nofile=128:128'] });
+    await few.start();
+    await test('where files are few, friends are let in and kept', async () => {
+        const rpc = await few.client();
+        const friends = [ssb_keys.generate(), ssb_keys.generate()];
+        for (const { id } of friends) {
+            await call(rpc, 'publish', { type: 'contact', contact: id, following: true });
+        }
+        let gone = false;
+        const first = await few.client('net', friends[0], manifest);
+        first.on('closed', () => {
+            gone = true;
+        });
+        for (let i = 0; i < 80; i++) await stranger(few);
+        await few.client('net', friends[1], manifest);
+        await until('both', async () => {
+            const links = (await call(rpc, 'status')).connections.map(({ id }) => id);
+            return friends.every(({ id }) => links.includes(id));
+        });
+        assert(!gone);
+        assert.strictEqual(few.output.match(/limit for open files/g).length, 1);
+        await close(rpc);
+    });
+    await few.stop();
+}
+
+async function many_at_once() {
+    const server = await Server.start({ name: 'ours' });
+    await test('300 that dial at the same moment are all let in', async () => {
+        const manifest = { ebt: { replicate: 'duplex' } };
+        await Promise.all(Array.from({ length: 300 }, () =>
+            server.client('net', ssb_keys.generate(), manifest)));
+    });
+    await server.stop();
+}
+
 async function by_themselves() {
     const caps = random_caps();
     const pub = await Server.start({ caps, name: 'pub' });
@@ -305,5 +378,7 @@ run(async () => {
     await what_was_asked_for();
     await said_of_a_connection();
     await by_themselves();
+    await a_crowd();
+    await many_at_once();
     await idle();
 });

@@ -153,6 +153,44 @@ TEST_F(PeersTest, make_room_by_the_farthest_and_refuse_only_who_is_farther_than_
     EXPECT_EQ(full.links(), 2u);
 }
 
+TEST_F(PeersTest, let_in_who_shakes_hands_however_many_say_nothing) {
+    Peers::Options options;
+    options.handshakes_max = 4;
+    Server one(loop, 1, std::move(options));
+    std::vector<std::unique_ptr<io::Socket>> silent;
+    for (int i = 0; i < 10; ++i) {
+        auto dialling = io::dial_tcp(loop, "127.0.0.1", one.port, 10000);
+        auto dialled = loop.run(std::move(dialling));
+        ASSERT_TRUE(dialled);
+        silent.push_back(std::move(*dialled));
+    }
+    Server stranger(loop, 2);
+    EXPECT_TRUE(stranger.dial(one));
+    // The first made way: its end is there.
+    Bytes byte(1);
+    auto reading = silent.front()->read(byte);
+    auto got = loop.run(std::move(reading));
+    EXPECT_FALSE(got && *got > 0);
+}
+
+TEST_F(PeersTest, go_on_with_the_nearest_where_files_are_few) {
+    Server near(loop, 2);
+    Peers::Options options;
+    options.connections_max = 4;  // three and a handshake
+    options.distance = [id = near.keys.id](const FeedId& feed) { return feed == id ? 1.0 : 9.0; };
+    Server full(loop, 1, std::move(options));
+    ASSERT_TRUE(near.dial(full));
+    std::vector<std::unique_ptr<Server>> strangers;
+    for (std::uint8_t i = 3; i < 13; ++i) {
+        strangers.push_back(std::make_unique<Server>(loop, i));
+        ASSERT_TRUE(strangers.back()->dial(full));
+        ASSERT_TRUE(comes([&] { return full.peers->link_with(strangers.back()->keys.id); }));
+        ASSERT_TRUE(comes([&] { return full.links() <= 3; }));
+    }
+    EXPECT_NE(full.peers->link_with(near.keys.id), nullptr);
+    EXPECT_EQ(near.links(), 1u);
+}
+
 TEST_F(PeersTest, do_not_let_in_whom_we_block) {
     Server stranger(loop, 2);
     Peers::Options options;
