@@ -18,6 +18,7 @@
 #include "sbot/client_connect.h"
 #include "sbot/data_folder.h"
 #include "sbot/inspect.h"
+#include "sbot/output.h"
 #include "sbot/peers_view.h"
 #include "sbot/usage.h"
 
@@ -29,11 +30,7 @@ using base::Tree;
 constexpr int failed = 1;
 constexpr std::size_t chunk_bytes = 64 << 10;
 
-void print_line(std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fputc('\n', stdout);
-    std::fflush(stdout);
-}
+void print_line(std::string_view text) { put(std::string(text) + '\n'); }
 
 int complain(std::string_view text) {
     std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
@@ -120,12 +117,11 @@ io::Task<int> print_stream(muxrpc::Session& session, const Command& command) {
         if (!item) co_return print_error(item.error());
         if (!item->has_value()) co_return 0;
         if ((*item)->encoding == muxrpc::Encoding::binary) {
-            std::fwrite((*item)->data.data(), 1, (*item)->data.size(), stdout);
-            std::fflush(stdout);
+            put(base::text_of((*item)->data));
         } else {
             print_line(pretty(**item) + "\n");
         }
-        if (std::ferror(stdout) != 0) co_return failed;  // nobody reads any more
+        if (output_failed()) co_return failed;  // nobody reads any more
     }
 }
 
@@ -355,7 +351,7 @@ int print_config(const Settings& settings) {
 }
 
 void print_short_help() {
-    std::fputs(
+    put(
         R"(usage: sbot start [--path DIR] [--port N] [--host HOST] [--caps.shs KEY]
        sbot METHOD [word ...] [--option value ...] [-- --path DIR ...]
 
@@ -368,8 +364,7 @@ void print_short_help() {
   sbot config                            the settings that are in force
 
 Options of a method are its argument; settings that say which server to ask come after `--`.
-)",
-        stdout);
+)");
 }
 
 }  // namespace sbot::app

@@ -18,6 +18,7 @@
 #include "sbot/data_folder.h"
 #include "sbot/flume_command.h"
 #include "sbot/node.h"
+#include "sbot/output.h"
 #include "sbot/settings.h"
 #include "secret-handshake/keys.h"
 
@@ -121,15 +122,26 @@ void raise_file_limit() {
 /// A file that may not grow is an error of the write, not the end of the process.
 void ignore_file_size_signal() { std::signal(SIGXFSZ, SIG_IGN); }
 
+/// All but the server: its status is that of the process.
+int run(const app::CommandLine& line, const app::Settings& settings, const std::string& command) {
+    if (command == "flume") return app::run_flume_command(settings, line.command);
+    if (command == "config") return app::print_config(settings);
+    auto room = app::check_room_for_files(files_of_a_call);
+    if (!room) return complain(app::with_advice(room.error(), settings.folder));
+    io::Loop loop;
+    return app::run_command(loop, settings, line);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (!app::open_standard_files()) return 1;
     std::vector<std::string> words(argv + 1, argv + argc);
     auto line = app::CommandLine::parse(words);
     if (!line) return complain(line.error());
     if (line->command.words.empty() && line->command.options["version"].truthy()) {
-        std::printf("%s\n", program_version);
-        return 0;
+        app::put(std::string(program_version) + "\n");
+        return app::end_of_output(0);
     }
     auto settings = app::load_settings(*line, app::Surroundings::of_process());
     if (!settings) return complain(settings.error());
@@ -147,10 +159,5 @@ int main(int argc, char** argv) {
         auto room = app::check_room_for_files(files_of_a_server);
         return room ? start(*settings) : complain(app::with_advice(room.error(), settings->folder));
     }
-    if (command == "flume") return app::run_flume_command(*settings, line->command);
-    if (command == "config") return app::print_config(*settings);
-    auto room = app::check_room_for_files(files_of_a_call);
-    if (!room) return complain(app::with_advice(room.error(), settings->folder));
-    io::Loop loop;
-    return app::run_command(loop, *settings, *line);
+    return app::end_of_output(run(*line, *settings, command));
 }

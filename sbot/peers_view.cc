@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "sbot/output.h"
 
 namespace sbot::app {
 namespace {
@@ -188,9 +189,8 @@ io::Task<int> show_peers(io::Loop& loop, muxrpc::Session& session, bool live) {
                                      base::SystemClock().wall_ms(), terminal_width());
         // Over the picture before, whose rest is wiped.
         if (lines > 0) std::printf("\x1b[%zuA\x1b[J", lines);
-        std::fputs(text.c_str(), stdout);
-        std::fflush(stdout);
-        if (!live || std::ferror(stdout) != 0) co_return 0;
+        put(text);
+        if (!live || output_failed()) co_return 0;
         lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
         auto nap = loop.sleep(look_ms);
         co_await nap;

@@ -328,6 +328,32 @@ async function the_secret(server) {
     });
 }
 
+/** A command by way of the shell, for what becomes of its descriptors. */
+const shell = (server, words, redirection) => within(20000, words, launch(
+    '/bin/sh', ['-c', `"$@" ${redirection}`, 'sh', server.program, ...words.split(' '), '--',
+                ...server.settings()], server.folder).done);
+
+async function descriptors(server) {
+    for (const redirection of ['>&-', '<&-', '2>&-', '<&- >&- 2>&-']) {
+        await test(`whoami ${redirection}`, async () => {
+            const { status, out, err } = await shell(server, 'whoami', redirection);
+            assert.strictEqual(status, 0, err);
+            if (!redirection.includes('>&-')) assert.strictEqual(JSON.parse(out).id, server.id);
+        });
+    }
+    for (const words of ['whoami', 'createLogStream', 'config', '--version']) {
+        await test(`${words} on a full disk says so, status 1`, async () => {
+            const { status, err } = await shell(server, words, '> /dev/full');
+            assert.strictEqual(status, 1);
+            assert.strictEqual(err, 'Error: standard output: No space left on device\n');
+        });
+    }
+    await test('nobody who reads any more is no trouble to tell of', async () => {
+        const { err } = await shell(server, 'createLogStream', '| true');
+        assert.strictEqual(err, '');
+    });
+}
+
 async function no_server(server) {
     await test('SIGTERM ends the server with status 0', async () => {
         assert.strictEqual(await server.stop(), 0, server.output);
@@ -351,6 +377,7 @@ run(async () => {
     await streaming(server);
     await failing(server);
     await other_servers(server);
+    await descriptors(server);
     await starting_twice(server);
     await no_server(server);
     await the_secret(server);
