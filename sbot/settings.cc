@@ -126,6 +126,39 @@ CommandLine without_options_of_method(CommandLine line) {
     return line;
 }
 
+/// What a method call names behind its cut: the server that it asks.
+Tree named_server(const CommandLine& line) {
+    Tree named = Tree::object();
+    if (!line.cut || !line.calls_a_method()) return named;
+    for (const char* key : {"host", "port", "key", "caps.shs"}) {
+        const Tree& value = line.weak.options.at(key);
+        if (value.is_null()) continue;
+        [[maybe_unused]] auto ok = named.set_at(key, value);  // not deep
+    }
+    return named;
+}
+
+/// It is right even where files override it.
+Result<void> check_named(Config config, const Tree& named) {
+    config.layers.push_back({"the command line, behind --", named});
+    config.merged.merge(named);
+    return check_settings(config, Use::ask);
+}
+
+/// Over what the folder's own configuration says of where its server listens.
+void ask_named(Settings& settings, const Tree& named) {
+    for (const char* key : {"host", "port", "caps.shs"}) {
+        settings.server_named = settings.server_named || named.at(key).truthy();
+    }
+    if (named["host"].truthy()) settings.host = named["host"].text();
+    settings.port = port_of(named["port"], settings.port);
+    if (auto key = FeedId::parse(named["key"].text())) settings.key = key;
+    auto network = base::from_base64(named.at("caps.shs").text());
+    if (network && network->size() == shs::NetworkKey::size) {
+        settings.network = shs::NetworkKey(std::span<const std::uint8_t, 32>(*network));
+    }
+}
+
 }  // namespace
 
 Result<Settings> read_settings(Config config, const Surroundings& surroundings, Use use) {
@@ -153,10 +186,20 @@ Result<Settings> read_settings(Config config, const Surroundings& surroundings, 
 }
 
 Result<Settings> load_settings(const CommandLine& line, const Surroundings& surroundings) {
-    auto config = read_config(without_options_of_method(line), surroundings);
+    Tree named = named_server(line);
+    CommandLine rest = without_options_of_method(line);
+    // The reference does not read the configuration of a folder that is named there.
+    const bool over_folder = line.weak.options["path"].truthy();
+    for (const Tree::Member& each : named.members()) {
+        if (over_folder) rest.weak.options.remove(each.name);
+    }
+    auto config = read_config(rest, surroundings);
     if (!config) return std::move(config).error();
-    return read_settings(std::move(*config), surroundings,
-                         line.calls_a_method() ? Use::ask : Use::serve);
+    if (auto ok = check_named(*config, named); !ok) return std::move(ok).error();
+    auto settings = read_settings(std::move(*config), surroundings,
+                                  line.calls_a_method() ? Use::ask : Use::serve);
+    if (settings && over_folder) ask_named(*settings, named);
+    return settings;
 }
 
 }  // namespace sbot::app

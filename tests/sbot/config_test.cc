@@ -182,6 +182,44 @@ TEST(Config, of_a_method_call_with_a_cut_is_what_stands_behind_it) {
     EXPECT_EQ(start->port, 78);
 }
 
+TEST(Config, of_a_folder_named_behind_the_cut_gives_way_to_what_is_named_there) {
+    Home home;
+    const std::string id = "@" + std::string(43, 'A') + "=.ed25519";
+    home.write(".ssb/config", R"({"port": 1111})");
+    std::string other = home.path() + "/other";
+    for (const char* text :
+         {R"({"port": 2222, "host": "127.0.0.1"})",
+          R"({"connections": {"incoming": {"net": [{"scope": "device", "port": 2222,
+              "host": "127.0.0.1", "transform": "shs"}]}}})"}) {
+        home.write("other/config", text);
+        auto named = home.settings(
+            {"whoami", "--", "--path", other, "--port", "77", "--host", "::1", "--key", id});
+        ASSERT_TRUE(named) << named.error().what;
+        EXPECT_EQ(named->folder, other);
+        EXPECT_EQ(named->port, 77);
+        EXPECT_EQ(named->host, "::1");
+        EXPECT_EQ(named->key->text(), id);
+        EXPECT_TRUE(named->server_named);
+        auto plain = home.settings({"whoami", "--", "--path", other});
+        ASSERT_TRUE(plain) << plain.error().what;
+        EXPECT_EQ(plain->port, 2222);
+        EXPECT_FALSE(plain->server_named);
+    }
+    // As the reference has it where no folder is named, and for a server.
+    EXPECT_EQ(home.settings({"whoami", "--", "--port", "77"})->port, 1111);
+    home.write("other/config", R"({"port": 2222})");
+    EXPECT_EQ(home.settings({"start", "--", "--path", other, "--port", "77"})->port, 2222);
+}
+
+TEST(Config, refuses_a_wrong_server_behind_the_cut_even_where_a_file_overrides_it) {
+    Home home;
+    home.write(".ssb/config", R"({"port": 1111})");
+    EXPECT_EQ(home.complaint({"whoami", "--", "--port", "abc"}),
+              "the command line, behind --: port must be a port, 1 to 65535, not \"abc\"");
+    EXPECT_EQ(home.complaint({"whoami", "--", "--path", home.path(), "--key", "B"}),
+              "the command line, behind --: key must be the id of a server, @….ed25519, not \"B\"");
+}
+
 TEST(Config, names_a_server_by_address_or_key) {
     Home home;
     const std::string id = "@" + std::string(43, 'A') + "=.ed25519";
