@@ -18,6 +18,7 @@
 #include "sbot/client_connect.h"
 #include "sbot/data_folder.h"
 #include "sbot/inspect.h"
+#include "sbot/json_items.h"
 #include "sbot/output.h"
 #include "sbot/peers_view.h"
 #include "sbot/usage.h"
@@ -29,6 +30,8 @@ using base::Tree;
 
 constexpr int failed = 1;
 constexpr std::size_t chunk_bytes = 64 << 10;
+// With its key and times, printed over many lines: several times the 8 KB that a message may have.
+constexpr std::size_t message_bytes_max = 1 << 20;
 
 void print_line(std::string_view text) { put(std::string(text) + '\n'); }
 
@@ -125,25 +128,31 @@ io::Task<int> print_stream(muxrpc::Session& session, const Command& command) {
     }
 }
 
-Result<Bytes> read_some(int file) {
+/// A file that is read, and how it is called in errors.
+struct Input {
+    int file = STDIN_FILENO;
+    std::string name = "standard input";
+};
+
+Result<Bytes> read_some(Input input) {
     Bytes chunk(chunk_bytes);
     ssize_t got = 0;
     do {
-        got = read(file, chunk.data(), chunk.size());
+        got = read(input.file, chunk.data(), chunk.size());
     } while (got < 0 && errno == EINTR);
-    if (got < 0) return base::errno_error("read", errno);
+    if (got < 0) return base::errno_error(input.name, errno);
     chunk.resize(static_cast<std::size_t>(got));
     return chunk;
 }
 
 /// Sends what a file holds to a sink, until its end; prints the id of that as a blob, if asked to.
-io::Task<int> send_file(io::Loop& loop, muxrpc::Session& session, const Command& command, int file,
-                        bool as_blob) {
+io::Task<int> send_file(io::Loop& loop, muxrpc::Session& session, const Command& command,
+                        Input input, bool as_blob) {
     io::Pool pool(loop);
     message::Sha256 hash;
     auto sink = session.sink(dotted(command.path), command.arguments);
     while (true) {
-        auto reading = pool.run(&read_some, file);
+        auto reading = pool.run(&read_some, input);
         auto chunk = co_await reading;
         if (!chunk) {
             sink->fail({chunk.error().what});
@@ -163,21 +172,61 @@ io::Task<int> send_file(io::Loop& loop, muxrpc::Session& session, const Command&
     co_return 0;
 }
 
+/// A message, also where it comes with its key and times, as sources print it.
+Result<muxrpc::Body> message_of(const std::string& item) {
+    auto document = json::Document::parse(item);
+    if (!document) return std::move(document).error().in("standard input");
+    json::Value value = document->root()["value"];
+    return muxrpc::Body::json(json::compact(value.is_object() ? value : document->root()));
+}
+
+/// Sends the messages that come over standard input to createWriteStream.
+io::Task<int> send_messages(io::Loop& loop, muxrpc::Session& session, const Command& command) {
+    io::Pool pool(loop);
+    JsonItems items(message_bytes_max);
+    auto sink = session.sink(dotted(command.path), command.arguments);
+    Result<void> good;
+    for (bool over = false; !over && good;) {
+        auto reading = pool.run(&read_some, Input());
+        auto chunk = co_await reading;
+        std::vector<std::string> found;
+        over = !chunk || chunk->empty();
+        if (chunk) good = over ? items.finish() : items.add(base::text_of(*chunk), found);
+        if (chunk && !good) good = std::move(good).error().in("standard input");
+        if (!chunk) good = std::move(chunk).error();
+        for (const std::string& item : found) {
+            auto message = message_of(item);
+            if (!message) good = std::move(message).error();
+            if (!message || over) break;
+            auto sending = sink->send(std::move(*message));
+            auto sent = co_await sending;
+            over = !sent;  // why is told at the end
+        }
+    }
+    // What came before a mistake is stored.
+    sink->end();
+    auto ended = co_await sink->next();
+    if (!ended) co_return print_error(ended.error());
+    if (good) co_return 0;
+    co_return complain("Error: " + good.error().what);
+}
+
 io::Task<int> add_blob(io::Loop& loop, muxrpc::Session& session, Command command) {
-    int file = STDIN_FILENO;
+    Input input;
     if (command.words.size() > 1) {
-        std::string name = text_of(command.words[1]);
-        file = open(name.c_str(), O_RDONLY | O_CLOEXEC);
-        if (file < 0) co_return complain("Error: " + base::errno_error(name, errno).what);
-    } else if (!is_pipe(file)) {
+        input.name = text_of(command.words[1]);
+        input.file = open(input.name.c_str(), O_RDONLY | O_CLOEXEC);
+        if (input.file < 0)
+            co_return complain("Error: " + base::errno_error(input.name, errno).what);
+    } else if (!is_pipe(input.file)) {
         co_return complain(
             "USAGE:\n  blobs.add <filename> # add a file\n  source | blobs.add   # read from "
             "stdin");
     }
     command.arguments = "[]";
-    auto sending = send_file(loop, session, command, file, true);
+    auto sending = send_file(loop, session, command, input, true);
     int status = co_await sending;
-    if (file != STDIN_FILENO) close(file);
+    if (input.file != STDIN_FILENO) close(input.file);
     co_return status;
 }
 
@@ -269,8 +318,12 @@ io::Task<int> call(io::Loop& loop, muxrpc::Session& session, Command command) {
         auto printing = print_stream(session, command);
         co_return co_await printing;
     }
+    if (kind.string() == "sink" && dotted(command.path) == "createWriteStream") {
+        auto sending = send_messages(loop, session, command);
+        co_return co_await sending;
+    }
     if (kind.string() == "sink") {
-        auto sending = send_file(loop, session, command, STDIN_FILENO, false);
+        auto sending = send_file(loop, session, command, Input(), false);
         co_return co_await sending;
     }
     if (kind.string() == "async" || kind.string() == "sync") {

@@ -354,6 +354,52 @@ async function descriptors(server) {
     });
 }
 
+/** Messages from one server's stream to another's, as a pipe does. */
+async function storing(server) {
+    const other = await Server.start({ caps: server.caps, name: 'other' });
+    const log = (await answer(server, 'createLogStream'));
+    const count = items(log).length;
+    const stored = async () => items(await answer(other, 'createLogStream')).map(({ key }) => key);
+    const keys = items(log).map(({ key }) => key);
+    await test('createWriteStream takes what createLogStream prints', async () => {
+        const { status, err } = await ask(other, ['createWriteStream'], log);
+        assert.strictEqual(status, 0, err);
+        assert.deepStrictEqual(await stored(), keys);
+        assert(count > 5);
+    });
+    await test('and messages a line each, up to what is none', async () => {
+        const third = await Server.start({ caps: server.caps, name: 'third' });
+        const lines = items(log).slice(0, 3).map(({ value }) => JSON.stringify(value));
+        const { status, err } = await ask(third, ['createWriteStream'],
+                                          `${lines.join('\n')}\nodd\n${lines[0]}`);
+        assert.strictEqual(status, 1);
+        assert.strictEqual(err, 'Error: standard input: line 4: no JSON object\n');
+        const got = items(await answer(third, 'createLogStream')).map(({ key }) => key);
+        assert.deepStrictEqual(got, keys.slice(0, 3));
+        await third.stop();
+    });
+    await test('a file that cannot be read is named', async () => {
+        const { status, err } = await ask(other, ['blobs.add', other.folder]);
+        assert.strictEqual(status, 1);
+        assert.strictEqual(err, `Error: ${other.folder}: Is a directory\n`);
+        const piped = await shell(other, 'createWriteStream', '< /');
+        assert.strictEqual(piped.status, 1);
+        assert.strictEqual(piped.err, 'Error: standard input: Is a directory\n');
+    });
+    await test('a port behind the cut is asked, whatever the folder has', async () => {
+        const { status, err } = await launch(other.program, [
+            'whoami', '--', '--path', other.folder, '--port', String(server.port), '--key',
+            server.id], other.folder).done;
+        assert.strictEqual(status, 1);
+        assert.match(err, /not in list of allowed methods/);  // who asks is a stranger there
+        const wrong = await launch(other.program, ['whoami', '--', '--path', other.folder,
+                                                   '--port', 'abc'], other.folder).done;
+        assert.strictEqual(wrong.status, 1);
+        assert.match(wrong.err, /port must be a port, 1 to 65535, not "abc"/);
+    });
+    await other.stop();
+}
+
 async function no_server(server) {
     await test('SIGTERM ends the server with status 0', async () => {
         assert.strictEqual(await server.stop(), 0, server.output);
@@ -378,6 +424,7 @@ run(async () => {
     await failing(server);
     await other_servers(server);
     await descriptors(server);
+    await storing(server);
     await starting_twice(server);
     await no_server(server);
     await the_secret(server);
