@@ -70,7 +70,8 @@ class Log {
     /// Appends all of the batch, or nothing, in one write; gives the offset of each entry.
     /// Readers see the entries when this returns, the disk has them after `sync`. The batch is not
     /// empty. Errors: `invalid` for an entry that is empty, too long or all zero bytes; `limit` if
-    /// the log would outgrow its format; `denied` if somebody else has appended; `io`.
+    /// the log would outgrow its format; `denied` if somebody else has appended; `corrupt` if it is
+    /// not `in_place`; `io`.
     virtual Result<std::vector<Offset>> append(std::span<const ByteView> batch) = 0;
 
     /// Everything appended is on the disk when this returns. Once it failed, so do all later calls
@@ -93,12 +94,18 @@ class Log {
     virtual Result<std::unique_ptr<Cursor>> scan(Range range) const = 0;
 
     /// Overwrites the data of these entries with zero bytes. Nothing moves; deleting twice is no
-    /// error. All offsets are checked before any is touched. Errors: `not_found`, `io`.
+    /// error. All offsets are checked before any is touched. Errors: `not_found`, `io`; `corrupt` if
+    /// it is not `in_place`.
     virtual Result<void> del(std::span<const Offset> entries) = 0;
 
     /// Says which log this is: another number than last time means another log, whatever the
     /// offsets look like.
     virtual std::uint64_t generation() const = 0;
+
+    /// Whether what is written here can be found later: somebody may have removed the log's file,
+    /// or put another in its place, while it is open. Any thread. Error `corrupt`, with words for
+    /// what happened and what to do.
+    virtual Result<void> in_place() const { return {}; }
 };
 
 /// The error of `get` for a deleted entry; its text is the JavaScript's.

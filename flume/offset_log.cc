@@ -38,7 +38,12 @@ Result<std::unique_ptr<OffsetLog>> OffsetLog::open(base::Files& files, const std
         if (auto ok = files.sync_folder(base::folder_of(path)); !ok) return std::move(ok).error();
     }
     if (!file) return std::move(file).error();
-    std::unique_ptr<OffsetLog> log(new OffsetLog(std::move(*file), options));
+    std::unique_ptr<OffsetLog> log(new OffsetLog(files, std::move(*file), options));
+    if (!options.read_only) {
+        auto place = FilePlace::of(files, path);
+        if (!place) return std::move(place).error();
+        log->place_ = std::move(*place);
+    }
     if (auto ok = log->recover(); !ok) return std::move(ok).error().in(path);
     return log;
 }
@@ -112,6 +117,14 @@ Result<void> OffsetLog::check_size() {
     return {};
 }
 
+Result<void> OffsetLog::in_place() const {
+    auto found = place_ ? place_->check(files_) : Result<void>();
+    if (found) return {};
+    return error(Errc::corrupt, found.error().what +
+                                    ": nothing is written until it is back. Stop the server, put "
+                                    "the log back, and start it again");
+}
+
 Result<std::vector<Offset>> OffsetLog::append(std::span<const ByteView> batch) {
     SBOT_ASSERT(!batch.empty());
     if (options_.read_only) return error(Errc::denied, "the log is open for reading only");
@@ -131,6 +144,7 @@ Result<std::vector<Offset>> OffsetLog::append(std::span<const ByteView> batch) {
         return error(Errc::limit, "the log is full: its offsets cannot go beyond " +
                                       std::to_string(end_max(options_.mode)));
     }
+    if (auto ok = in_place(); !ok) return std::move(ok).error();
     if (auto ok = check_size(); !ok) return std::move(ok).error();
     tail_is_dirty_ = false;
     frames_.clear();
@@ -207,6 +221,7 @@ Result<std::unique_ptr<Cursor>> OffsetLog::scan(Range range) const {
 }
 
 Result<void> OffsetLog::del(std::span<const Offset> entries) {
+    if (auto ok = in_place(); !ok) return ok;
     std::vector<std::size_t> lengths;
     lengths.reserve(entries.size());
     for (Offset at : entries) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/files.h"
+#include "flume/file_place.h"
 #include "flume/frame.h"
 #include "flume/log.h"
 
@@ -45,6 +46,7 @@ class OffsetLog final : public Log {
     Offset synced_end() const override { return synced_end_.load(std::memory_order_acquire); }
     Result<std::unique_ptr<Cursor>> scan(Range range) const override;
     Result<void> del(std::span<const Offset> entries) override;
+    Result<void> in_place() const override;
     std::uint64_t generation() const override { return options_.generation; }
 
     /// A text that counts as deleted (see frame.h), and spaces, in the place of a deleted entry,
@@ -58,15 +60,17 @@ class OffsetLog final : public Log {
  private:
     static constexpr Offset none = UINT64_MAX;
 
-    OffsetLog(std::unique_ptr<base::File> file, Options options)
-        : file_(std::move(file)), options_(options) {}
+    OffsetLog(base::Files& files, std::unique_ptr<base::File> file, Options options)
+        : files_(files), file_(std::move(file)), options_(options) {}
 
     Result<void> recover();
     Result<void> refuse_other_modes(std::uint64_t size) const;
     Result<void> check_size();
     Result<Bytes> read_record(Offset at) const;
 
+    base::Files& files_;
     std::unique_ptr<base::File> file_;
+    std::optional<FilePlace> place_;  // where we write
     Options options_;
     Recovery recovery_;
     Bytes frames_;                // the batch being written

@@ -550,7 +550,11 @@ io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journa
                 outcome.then.push_back(each.what.fed(std::move(retracted), each.level));
             }
         };
-        outcome.done = flume::erase(log, view, note, std::move(entries), std::move(then), retract);
+        outcome.done = log.in_place();
+        if (outcome.done) {
+            outcome.done =
+                flume::erase(log, view, note, std::move(entries), std::move(then), retract);
+        }
         outcome.indexed = view.covered().upto;
         return outcome;
     };

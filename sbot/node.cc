@@ -536,8 +536,11 @@ io::Task<void> Node::pass_blocks() {
 void Node::batch_done(const Batch& batch) {
     feeds_->batch_done(batch);
     if (batch.failed) {
-        log_.error("log", batch.failed->what);
+        // Whoever goes on publishing does not fill the disk with it.
+        if (batch.failed->what != last_failure_) log_.error("log", batch.failed->what);
+        last_failure_ = batch.failed->what;
     } else {
+        last_failure_.clear();
         own_head_->note(batch);
         if (batch.records.back().author != keys_.id) gossip_->downloading();
     }

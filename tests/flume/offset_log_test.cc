@@ -551,6 +551,59 @@ TEST(OffsetLog, refuses_to_write_over_what_another_program_appended) {
     EXPECT_EQ(cursor->next().error().code, Errc::corrupt);
 }
 
+/// Nothing is written, nor erased, with words that say why and what helps.
+void expect_refusal(OffsetLog& log, const std::string& why) {
+    const Offset end = log.end();
+    for (int i = 0; i < 2; ++i) {
+        auto refused = append(log, {message(3)});
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, Errc::corrupt);
+        EXPECT_NE(refused.error().what.find(why), std::string::npos) << refused.error().what;
+        EXPECT_NE(refused.error().what.find("put the log back"), std::string::npos);
+    }
+    const Offset first[] = {0};
+    EXPECT_EQ(log.del(first).error().code, Errc::corrupt);
+    EXPECT_FALSE(log.in_place());
+    EXPECT_EQ(log.end(), end);
+    EXPECT_EQ(items(log).size(), 1u);
+}
+
+TEST(OffsetLog, takes_nothing_once_its_file_was_removed) {
+    MemoryFiles files;
+    auto log = opened(files);
+    ASSERT_TRUE(append(*log, {message(1)}));
+    ASSERT_TRUE(files.remove(path));
+    expect_refusal(*log, "was removed or moved away");
+}
+
+TEST(OffsetLog, takes_nothing_once_another_file_has_its_name) {
+    MemoryFiles files;
+    auto log = opened(files);
+    ASSERT_TRUE(append(*log, {message(1)}));
+    const Bytes same = files.content(path);
+    files.put("/d/copy", same);
+    ASSERT_TRUE(files.rename(path, "/d/kept"));
+    ASSERT_TRUE(files.rename("/d/copy", path));
+    expect_refusal(*log, "was replaced by another file");
+    EXPECT_EQ(files.content(path), same);
+    // Nothing was lost where it comes back.
+    ASSERT_TRUE(files.rename("/d/kept", path));
+    EXPECT_TRUE(append(*log, {message(2)}));
+    EXPECT_EQ(items(*opened(files)).size(), 2u);
+}
+
+TEST(OffsetLog, takes_nothing_while_its_folder_is_away) {
+    test::TemporaryFolder folder;
+    base::PosixFiles files;
+    ASSERT_TRUE(files.make_folder(folder.path("flume")));
+    auto log = opened(files, Mode::bits32, folder.path("flume/log.offset"));
+    ASSERT_TRUE(append(*log, {message(1)}));
+    ASSERT_TRUE(files.rename(folder.path("flume"), folder.path("elsewhere")));
+    expect_refusal(*log, "was removed or moved away");
+    ASSERT_TRUE(files.rename(folder.path("elsewhere"), folder.path("flume")));
+    EXPECT_TRUE(append(*log, {message(2)}));
+}
+
 TEST(OffsetLog, ends_at_four_gibibytes_in_32_bit_mode) {
     test::TemporaryFolder folder;
     base::PosixFiles files;

@@ -194,6 +194,61 @@ async function the_log(good) {
                  { words: /log\.offset.*move/ });
 }
 
+/**
+ * What was acknowledged into a file without a name would be lost with the process, and the feed
+ * would fork. The file is kept under another name, and put back for the next start.
+ */
+async function the_log_is_gone(good) {
+    const elsewhere = (folder) => path.join(path.dirname(folder), 'elsewhere');
+    const put_back = (name) => (folder) => {
+        fs.rmSync(path.join(folder, name), { force: true, recursive: true });
+        fs.renameSync(elsewhere(folder), path.join(folder, name));
+    };
+    const ways = {
+        'another file renamed over it': [(folder) => {
+            fs.linkSync(log_of(folder), elsewhere(folder));
+            fs.copyFileSync(log_of(folder), `${log_of(folder)}.old`);
+            fs.renameSync(`${log_of(folder)}.old`, log_of(folder));
+        }, put_back('flume/log.offset'), /log\.offset was replaced by another file/],
+        'removed': [(folder) => {
+            fs.linkSync(log_of(folder), elsewhere(folder));
+            fs.rmSync(log_of(folder));
+        }, put_back('flume/log.offset'), /log\.offset was removed or moved away/],
+        'removed with its folder': [(folder) => {
+            fs.cpSync(path.join(folder, 'flume'), elsewhere(folder), { recursive: true });
+            missing('flume')(folder);
+        }, put_back('flume'), /log\.offset was removed or moved away/],
+        'away, as all of the folder is renamed': [
+            (folder) => fs.renameSync(folder, elsewhere(folder)),
+            (folder) => fs.renameSync(elsewhere(folder), folder),
+            /log\.offset was removed or moved away/]
+    };
+    for (const [sentence, [spoil, mend, words]] of Object.entries(ways)) {
+        await test(`the log of a running server is ${sentence}: nothing is acknowledged`, async () => {
+            const folder = copy_of(good);
+            const server = await start(good, folder);
+            const rpc = await good.client('net');
+            await spoil(folder);
+            for (let i = 0; i < 3; i++) {
+                await assert.rejects(call(rpc, 'publish', { type: 'post', text: `lost ${i}` }),
+                                     (why) => words.test(why.message) &&
+                                         /Stop the server, put the log back/.test(why.message));
+            }
+            assert.strictEqual((await call(rpc, 'whoami')).id, good.id);
+            await close(rpc);
+            assert.strictEqual(await server.stop(), 0, server.err);
+            const told = server.err.match(/log: the log could not be written/g);
+            assert.strictEqual(told && told.length, 1, server.err);
+            await mend(folder);
+            await start(good, folder);
+            const again = await good.client('net');
+            await call(again, 'publish', { type: 'post', text: 'four' });
+            await close(again);
+            assert.deepStrictEqual(await messages(good), [...texts, 'four']);
+        });
+    }
+}
+
 async function the_rest(good) {
     await spoilt(good, 'the index is missing', missing('flume/core.sqlite'), {});
     await spoilt(good, 'the index is empty', empty('flume/core.sqlite'), {});
@@ -417,8 +472,8 @@ run(async () => {
     for (const text of texts) await call(rpc, 'publish', { type: 'post', text });
     await close(rpc);
     await good.stop();
-    for (const part of [the_secret, the_log, the_rest, the_configuration, rights, few_files,
-                        the_disk]) {
+    for (const part of [the_secret, the_log, the_log_is_gone, the_rest, the_configuration, rights,
+                        few_files, the_disk]) {
         await part(good);
     }
 });
