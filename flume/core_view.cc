@@ -95,6 +95,7 @@ Result<void> CoreView::prepare() {
     auto covered = tables_->read_progress();
     if (!covered) return std::move(covered).error();
     covered_ = std::move(*covered);
+    note_places();
     // A spoilt list costs these indexes, nothing else; whoever asks for them is told.
     if (auto indexes = json_indexes()) return make_json_indexes(*database_, *indexes);
     return {};
@@ -140,10 +141,31 @@ void CoreView::leave_file() {
         (void)told.has_value();
     }
     database_.reset();
+    std::lock_guard lock(places_mutex_);
+    places_.clear();
+}
+
+/// Once something was read, SQLite has them all.
+void CoreView::note_places() {
+    std::lock_guard lock(places_mutex_);
+    places_.clear();
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        auto place = FilePlace::of(files_, path() + suffix);
+        if (place) places_.push_back(std::move(*place));
+    }
+}
+
+Result<void> CoreView::in_place() const {
+    std::lock_guard lock(places_mutex_);
+    for (const FilePlace& place : places_) {
+        if (auto ok = place.check(files_); !ok) return ok;
+    }
+    return {};
 }
 
 Result<void> CoreView::check() {
     if (!database_) return error(Errc::corrupt, "core view: could not be opened anew");
+    if (auto ok = in_place(); !ok) return ok;
     return check_pages(*database_);
 }
 
@@ -214,7 +236,8 @@ Result<void> CoreView::hold() {
 
 Result<void> CoreView::commit() {
     SBOT_ASSERT(held_);
-    auto done = tables_->write_states();
+    auto done = in_place();
+    if (done) done = tables_->write_states();
     if (done) done = tables_->write_progress(covered_);
     if (done) done = held_->transaction->commit();
     if (done) {
@@ -303,6 +326,7 @@ Result<std::vector<JsonIndex>> CoreView::json_indexes() const {
 }
 
 Result<void> CoreView::make_index(const JsonIndex& index) {
+    if (auto ok = in_place(); !ok) return ok;
     auto noted = json_indexes();
     if (!noted) return std::move(noted).error();
     for (const JsonIndex& each : *noted) {

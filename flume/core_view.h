@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/files.h"
 #include "flume/boot_mark.h"
 #include "flume/core_parts.h"
+#include "flume/file_place.h"
 #include "flume/json_indexes.h"
 #include "flume/message_rows.h"
 #include "flume/sqlite.h"
@@ -74,12 +76,18 @@ class CoreView final : public View {
     Result<void> clear(std::uint64_t generation) override;
     /// The same with a new file in place of a damaged one, which whoever reads it keeps.
     Result<void> renew(std::uint64_t generation);
-    /// Reads all of the file. Error `corrupt` where SQLite finds it damaged.
+    /// Reads all of the file. Error `corrupt` where SQLite finds it damaged, or it is not
+    /// `in_place`.
     Result<void> check();
+    /// Whether the file and what SQLite keeps beside it are the ones that are open here: somebody
+    /// may have removed one of them, and what is written goes nowhere then. Any thread. Error
+    /// `corrupt`.
+    Result<void> in_place() const;
 
     /// All that is applied from `hold` to `commit` is one transaction: a page that is written again
     /// and again is written once, and `covered` is ahead of what others see. Whatever fails in
     /// between takes all of it back.
+    /// What is not `in_place` is not committed.
     Result<void> hold();
     Result<void> commit();
 
@@ -128,15 +136,18 @@ class CoreView final : public View {
     void let_go();
     Result<void> finish_built(const Log& log);
     void leave_file();
+    void note_places();
     void after_commit();
     void watch_wal();
 
     Options options_;
-    base::PosixFiles files_;
+    mutable base::PosixFiles files_;
     BootMark mark_;
     bool was_spoilt_ = false;
     RowMaker maker_;
     std::optional<sqlite::Database> database_;
+    mutable std::mutex places_mutex_;
+    std::vector<FilePlace> places_;  // of what is open
     std::unique_ptr<CoreTables> tables_;
     Coverage covered_;
     struct Held;

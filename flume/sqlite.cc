@@ -14,6 +14,8 @@ constexpr std::size_t rows_at_once = 8;
 
 Errc code_of(int result) {
     if (result == SQLITE_CONSTRAINT_COMMITHOOK) return Errc::io;
+    // A file that ends too soon: somebody has cut it off.
+    if (result == SQLITE_IOERR_SHORT_READ) return Errc::corrupt;
     switch (result & 0xff) {
         // What we put in is never at odds with what is there, unless that is not what we put there.
         case SQLITE_CONSTRAINT:

@@ -20,6 +20,7 @@ IndexCare::IndexCare(io::Loop& loop, base::Logger& log, Indexer& indexer, Readin
     : loop_(loop), log_(log), indexer_(indexer), reading_(reading), news_(news) {
     leaving_ = leave_stuck_readers();
     looking_ = look_where_suspected();
+    reading_.on_lost([this](Error why) { return replaced(std::move(why)); });
 }
 
 io::Async<void> IndexCare::rebuild() {
@@ -30,10 +31,28 @@ io::Async<void> IndexCare::rebuild() {
     co_return {};
 }
 
-void IndexCare::failed(const Error& why) {
-    // At start there is somebody else who sees to it.
-    if (why.code != Errc::corrupt || !reading_.ready().is_set() || !begin(Why::damaged)) return;
+bool IndexCare::failed(const Error& why) {
+    if (why.code != Errc::corrupt) return false;
+    if (is_at_it()) return true;
+    // At start there is somebody else who sees to it. And without the log, all that still can be
+    // read is what is here.
+    if (!reading_.ready().is_set() || !indexer_.log_in_place()) return false;
+    begin(Why::damaged);
     log_.warning("index", "it is damaged and made anew; reading calls wait for it: " + why.what);
+    return true;
+}
+
+/// Somebody who reads has met an error. To be damaged is one thing, which takes a long look
+/// (`suspected`), to be removed another.
+io::Task<bool> IndexCare::replaced(Error why) {
+    const bool may_be = why.code == Errc::corrupt || why.code == Errc::io;
+    if (!may_be) co_return false;
+    if (!is_at_it()) {
+        auto there = indexer_.in_place();
+        if (there || !failed(there.error())) co_return false;
+    }
+    co_await done_.wait();
+    co_return !failed_;
 }
 
 bool IndexCare::begin(Why why) {

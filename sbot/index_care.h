@@ -24,9 +24,10 @@ class IndexCare {
     /// With the side views, beside the old ones, which answer meanwhile; or until what is going on
     /// already is done. It is done whether the caller stays or not.
     io::Async<void> rebuild();
-    /// It could not be written, or (`suspected`) somebody could not read it: if it is damaged, an
-    /// empty one takes its place at once, and reading calls wait until that is filled.
-    void failed(const Error& why);
+    /// It could not be written, or (`suspected`) somebody could not read it: if it is damaged or
+    /// not there any more, an empty one takes its place at once, and reading calls wait until that
+    /// is filled. True where one does, or will.
+    bool failed(const Error& why);
 
     /// Programs that kept the write-ahead log from being cut, so far, and its size at the last one.
     int stuck_readers() const { return stuck_readers_; }
@@ -44,6 +45,7 @@ class IndexCare {
     io::Task<void> catch_up_texts();
     io::Task<void> leave_stuck_readers();
     io::Task<void> look_where_suspected();
+    io::Task<bool> replaced(Error why);
 
     io::Loop& loop_;
     base::Logger& log_;

@@ -20,6 +20,7 @@ struct Indexer::Outcome {
     std::vector<SideView::Then> then;
     std::size_t batches = 0;  // so many were taken in
     bool texts_level = true;
+    bool index_gone = false;
 };
 
 namespace {
@@ -551,6 +552,9 @@ io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journa
             }
         };
         outcome.done = log.in_place();
+        auto there = view.in_place();
+        outcome.index_gone = !there;
+        if (outcome.done) outcome.done = std::move(there);
         if (outcome.done) {
             outcome.done =
                 flume::erase(log, view, note, std::move(entries), std::move(then), retract);
@@ -565,6 +569,12 @@ io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journa
         if (then) then();
     }
     covers(outcome.indexed);
+    if (outcome.index_gone) {
+        MovedOn moved_on;
+        moved_on.upto = indexed_;
+        moved_on.failed = outcome.done.error();
+        on_moved_on_(moved_on);
+    }
     co_return std::move(outcome.done);
 }
 

@@ -71,6 +71,10 @@ class Indexer {
     /// Brings the full text up to date, in chunks between which all else has its turn.
     io::Async<void> catch_up_texts();
 
+    /// Whether the files of the index are those that are open here: `CoreView::in_place`.
+    Result<void> in_place() const { return view_.in_place(); }
+    /// The same of the log that it is made from.
+    Result<void> log_in_place() const { return log_.in_place(); }
     /// Does something with the index on the lane, between jobs.
     io::Async<void> with_index(std::function<Result<void>(flume::CoreView&)> what);
 

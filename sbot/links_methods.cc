@@ -347,6 +347,8 @@ class LinkStream final : public Source {
     }
 
     io::Task<std::optional<Error>> gather_some() {
+        auto placing = services_.reading.in_place();
+        co_await placing;
         co_await services_.reading.ready().wait();
         Reading::Use use(services_.reading);
         if (!sorter_) {

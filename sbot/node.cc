@@ -410,6 +410,7 @@ io::Async<void> Node::take_up() {
                               " bytes in all, the first at " + std::to_string(damage->first) +
                               "; the messages there are passed over, nothing was changed");
     }
+    if (auto there = view_->in_place(); !there) co_return there;
     auto reader = flume::CoreReader::open(view_->path());
     if (!reader) co_return std::move(reader).error();
     auto states = (*reader)->all_states();
@@ -564,8 +565,8 @@ void Node::tell_replicator(const Batch& batch) {
 
 void Node::index_moved_on(const Indexer::MovedOn& moved_on) {
     if (moved_on.failed) {
-        log_.error("index", moved_on.failed->what);
-        index_care_->failed(*moved_on.failed);
+        const bool seen_to = index_care_->failed(*moved_on.failed);
+        if (!seen_to) log_.error("index", moved_on.failed->what);
     }
     reading_->grown(moved_on);
 }

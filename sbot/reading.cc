@@ -129,6 +129,8 @@ PageResult read_page(PageJob job) {
     return result;
 }
 
+Error unreadable(Error why) { return std::move(why).in("the index cannot be read"); }
+
 /// What a job found, and the connection it found it with.
 template <typename T>
 struct Found {
@@ -138,7 +140,7 @@ struct Found {
 
 Found<flume::Offset> find_one(std::unique_ptr<flume::CoreReader> reader, MessageId key) {
     auto offset = reader->by_key(key);
-    if (!offset) return {std::move(reader), std::move(offset).error()};
+    if (!offset) return {std::move(reader), unreadable(std::move(offset).error())};
     if (!*offset) {
         return {std::move(reader),
                 error(Errc::not_found, "Key not found in database [" + key.text() + "]")};
@@ -155,7 +157,7 @@ Found<std::vector<KeyAndOffset>> list_feed(std::unique_ptr<flume::CoreReader> re
     page.limit = limits::view_page_rows_max;
     while (true) {
         auto rows = reader->by_feed(feed, page);
-        if (!rows) return {std::move(reader), std::move(rows).error()};
+        if (!rows) return {std::move(reader), unreadable(std::move(rows).error())};
         for (const flume::Row& row : *rows) {
             auto record = from->log->get(row.offset);
             if (!record) continue;  // deleted before
@@ -174,7 +176,7 @@ Found<std::vector<Bytes>> read_values(std::unique_ptr<flume::CoreReader> reader,
     page.bounds.gte = static_cast<double>(first);
     page.bounds.lte = static_cast<double>(last);
     auto rows = reader->by_feed(feed, page);
-    if (!rows) return {std::move(reader), std::move(rows).error()};
+    if (!rows) return {std::move(reader), unreadable(std::move(rows).error())};
     std::vector<Bytes> values;
     Shape bare;
     bare.keys = false;
@@ -260,11 +262,6 @@ class Reading::Stream final : public muxrpc::Source {
  private:
     enum class Part { start, old, live, done };
 
-    muxrpc::RemoteError trouble(const Error& why) {
-        reading_.suspect(why);
-        return muxrpc::RemoteError{"the index cannot be read: " + why.what};
-    }
-
     void begin() {
         end_ = readable_end();
         mark_ = now();
@@ -310,12 +307,27 @@ class Reading::Stream final : public muxrpc::Source {
     }
 
     io::Task<std::optional<muxrpc::RemoteError>> fetch() {
+        auto fetching = fetch_once();
+        auto failed = co_await fetching;
+        if (!failed) co_return std::nullopt;
+        reading_.suspect(*failed);
+        auto replacing = reading_.replaced(*failed);
+        bool again = co_await replacing;
+        if (again) {
+            auto fetching_again = fetch_once();
+            failed = co_await fetching_again;
+        }
+        if (!failed) co_return std::nullopt;
+        co_return muxrpc::RemoteError{"the index cannot be read: " + failed->what};
+    }
+
+    io::Task<std::optional<Error>> fetch_once() {
         co_await reading_.readers_.acquire();
         Permit permit(reading_.readers_);
         if (!early_) co_await reading_.ready_.wait();
         Use use(reading_);
         auto reader = reading_.take_reader();
-        if (!reader) co_return trouble(reader.error());
+        if (!reader) co_return std::move(reader).error();
         seen_writes_ = reading_.writes_;
         if (options_.unboxed) shape_.read_keys = reading_.read_keys();
         const bool live = part_ == Part::live;
@@ -325,7 +337,7 @@ class Reading::Stream final : public muxrpc::Source {
         if (part_ == Part::old && left_) job.page.limit = std::min(*left_, page_rows);
         auto reading = reading_.pool_.run(&read_page, std::move(job));
         PageResult page = co_await reading;
-        if (page.failed) co_return trouble(*page.failed);
+        if (page.failed) co_return std::move(page.failed);
         reading_.give_back(std::move(page.reader));
         exhausted_ = page.short_page;
         if (page.ended) part_ = Part::done;
@@ -455,8 +467,35 @@ io::Async<flume::Offset> Reading::offset_of(MessageId key) {
     co_return co_await again;
 }
 
+io::Task<bool> Reading::replaced(Error why) {
+    if (!on_lost_) co_return false;
+    auto replacing = on_lost_(std::move(why));
+    co_return co_await replacing;
+}
+
+io::Task<void> Reading::in_place() {
+    auto there = indexer_.in_place();
+    if (there) co_return;
+    auto replacing = replaced(std::move(there).error());
+    bool ignored = co_await replacing;
+    (void)ignored;
+}
+
 template <typename Job, typename... Args>
 auto Reading::ask(Job job, Args... args)
+    -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)> {
+    auto asking = ask_once(job, args...);
+    auto found = co_await asking;
+    if (found) co_return found;
+    auto replacing = replaced(found.error());
+    bool again = co_await replacing;
+    if (!again) co_return found;
+    auto asking_again = ask_once(job, args...);
+    co_return co_await asking_again;
+}
+
+template <typename Job, typename... Args>
+auto Reading::ask_once(Job job, Args... args)
     -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)> {
     co_await readers_.acquire();
     Permit permit(readers_);
@@ -465,7 +504,7 @@ auto Reading::ask(Job job, Args... args)
     auto reader = take_reader();
     if (!reader) {
         suspect(reader.error());
-        co_return std::move(reader).error();
+        co_return unreadable(std::move(reader).error());
     }
     auto finding = pool_.run(job, std::move(*reader), std::move(args)...);
     auto found = co_await finding;
@@ -496,7 +535,10 @@ io::Async<std::string> Reading::by_offset(flume::Offset at) {
 }
 
 Result<std::unique_ptr<flume::CoreReader>> Reading::take_reader() {
-    if (idle_.empty()) return flume::CoreReader::open(index_path_);
+    if (idle_.empty()) {
+        if (auto ok = indexer_.in_place(); !ok) return std::move(ok).error();
+        return flume::CoreReader::open(index_path_);
+    }
     auto reader = std::move(idle_.back());
     idle_.pop_back();
     return reader;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,13 @@ class Reading {
     }
     /// Set for a moment whenever the index may be damaged.
     io::Event& suspected() { return suspected_; }
+    /// After an error of the index, with no `Use` of it left: true when another one has taken its
+    /// place, and is to be asked again. `on_lost` sees to that.
+    io::Task<bool> replaced(Error why);
+    using OnLost = std::function<io::Task<bool>(Error)>;
+    void on_lost(OnLost replace) { on_lost_ = std::move(replace); }
+    /// Waits for an index to take the place of one that was removed, if that can be.
+    io::Task<void> in_place();
     /// From the indexer: live streams go on.
     void grown(const Indexer::MovedOn& moved_on);
 
@@ -103,7 +111,8 @@ class Reading {
     /// Where a message lies. Error `not_found`, with the reference's words.
     io::Async<flume::Offset> offset_of(MessageId key);
 
-    /// A connection to the index for one job, and its way back.
+    /// A connection to the index for one job, and its way back. Error `corrupt` where a new one
+    /// would lead to files that are not those of the index.
     Result<std::unique_ptr<flume::CoreReader>> take_reader();
     void give_back(std::unique_ptr<flume::CoreReader> reader);
 
@@ -126,6 +135,9 @@ class Reading {
 
     bool has_early(const Query& query, const StreamOptions& options) const;
     io::Async<flume::Offset> find(MessageId key);
+    template <typename Job, typename... Args>
+    auto ask_once(Job job, Args... args)
+        -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)>;
     /// A job with a connection of its own; it gives that back, and `what` it found.
     template <typename Job, typename... Args>
     auto ask(Job job, Args... args)
@@ -141,6 +153,7 @@ class Reading {
     io::Event usable_;
     io::Event grown_;
     io::Event suspected_;
+    OnLost on_lost_;
     std::uint64_t writes_ = 0;
     std::size_t uses_ = 0;
     std::shared_ptr<const ReadKeys> read_keys_;

@@ -217,6 +217,8 @@ class SqlStream : public muxrpc::Source {
 
     /// On the file that has the name now, whatever takes its place while it is read.
     io::Task<Opened> open() {
+        auto placing = services_.reading.in_place();
+        co_await placing;
         co_await services_.running.acquire();
         Permit permit(services_.running);
         co_await services_.reading.usable().wait();

@@ -671,6 +671,32 @@ TEST(CoreView, is_replaced_where_its_file_is_damaged) {
     EXPECT_TRUE(look(*bench.reader) == want);
 }
 
+TEST(CoreView, commits_nothing_to_files_that_were_removed) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        Bench bench;
+        bench.append(mixed_log(400, 1));
+        bench.catch_up();
+        EXPECT_TRUE(bench.view->in_place());
+        EXPECT_TRUE(bench.view->check());
+        const auto upto = bench.view->covered().upto;
+        ASSERT_TRUE(std::filesystem::remove(bench.path() + suffix));
+        bench.append(mixed_log(500, 2));
+        auto progress = flume::catch_up(*bench.view, *bench.log, 1000);
+        ASSERT_FALSE(progress) << suffix;
+        EXPECT_EQ(progress.error().code, Errc::corrupt);
+        EXPECT_NE(progress.error().what.find(bench.path() + suffix + " was removed"),
+                  std::string::npos)
+            << progress.error().what;
+        EXPECT_EQ(bench.view->covered().upto, upto);
+        EXPECT_EQ(bench.view->in_place().error().code, Errc::corrupt);
+        EXPECT_EQ(bench.view->check().error().code, Errc::corrupt);
+        ASSERT_TRUE(bench.view->renew(0));
+        EXPECT_TRUE(bench.view->in_place());
+        bench.catch_up();
+        EXPECT_EQ(bench.view->covered().upto, bench.log->latest());
+    }
+}
+
 TEST(CoreView, keeps_rows_and_coverage_together_wherever_its_journal_ends) {
     Bench bench;
     const auto texts = mixed_log(60, 8);

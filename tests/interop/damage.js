@@ -1,7 +1,7 @@
 'use strict';
 // A damaged index heals by itself: pages of core.sqlite are spoilt at random, between two runs or
-// under a running server. Every message can be read in the end and can still be after a restart,
-// publishing goes on. SEED and ROUNDS.
+// under a running server, or its files are removed under one. Every message can be read in the end
+// and can still be after a restart, publishing goes on. SEED and ROUNDS.
 const assert = require('assert');
 const crypto = require('crypto');
 const fs = require('fs');
@@ -54,10 +54,92 @@ async function reads(rpc, id, count) {
     }, 20000, 200);
 }
 
+const sqlite_files = ['', '-wal', '-shm'];
+const removals = {
+    'core.sqlite is removed': [['core'], ['']],
+    'core.sqlite-wal is removed': [['core'], ['-wal']],
+    'core.sqlite-shm is removed': [['core'], ['-shm']],
+    'all three of core.sqlite are removed': [['core'], sqlite_files],
+    'contacts.sqlite and peers.sqlite are removed': [['contacts', 'peers'], sqlite_files]
+};
+
+/** Files of the index are removed, or others put in their place: each call is answered. */
+async function removed(good, folder, random, title, [names, suffixes], instead) {
+    fs.rmSync(folder, { recursive: true, force: true });
+    fs.cpSync(good.folder, folder, { recursive: true,
+                                     filter: (name) => !name.endsWith('/socket') });
+    await test(title, async () => {
+        const server = await Server.prepare({ name: 'removed', folder });
+        let count = written;
+        try {
+            await server.start();
+            let client = await server.client();
+            const key = (await call(client, 'getLatest', server.id)).key;
+            await call(client, 'publish', { type: 'contact', contact: good.id, following: true });
+            // At any time: before, between and after what is published and read.
+            for (let i = random(30); i > 0; i--, count++) await post(client, 'before');
+            const publishing = Array.from({ length: random(2) * 40 }, () => post(client, 'while'));
+            count += publishing.length;
+            await sleep(random(40));
+            for (const name of names) {
+                for (const suffix of suffixes) {
+                    const file = path.join(folder, `flume/${name}.sqlite${suffix}`);
+                    if (instead) {
+                        fs.writeFileSync(`${file}.other`, instead);
+                        fs.renameSync(`${file}.other`, file);
+                    } else {
+                        fs.rmSync(file, { force: true });
+                    }
+                }
+            }
+            if (random(2)) await post(client, 'after').then(() => count++);
+            // Side by side, so that some of them need new connections.
+            await Promise.all(Array.from({ length: 12 }, async (_, i) => {
+                assert.strictEqual((await call(client, 'get', key)).author, server.id);
+                const way = ['createUserStream', 'createLogStream', 'links', 'messagesByType'][i % 4];
+                const options = { id: server.id, type: 'post', rel: 'contact', limit: 5 };
+                assert((await collect(client, way, options)).length > 0, way);
+            }));
+            const [{ found }] = await collect(client, 'sql.query',
+                                            { sql: 'SELECT count(*) AS found FROM messages' });
+            assert(found >= written);
+            await Promise.all(publishing);
+            for (let i = 0; i < 5; i++, count++) await post(client, 'goes on');
+            await finds(client, server.id, count);
+            await close(client);
+            await server.stop();
+            if (names[0] === 'core') {
+                const told = server.output.match(/made anew; reading calls wait for it/g) || [];
+                assert(told.length <= 1, server.output);
+            }
+            await server.start();
+            client = await server.client();
+            await finds(client, server.id, count);
+            await close(client);
+            await server.stop();
+        } catch (error) {
+            error.message += ` (SEED=${seed})\n${server.output}`;
+            throw error;
+        } finally {
+            await server.stop('SIGKILL');
+        }
+    });
+}
+
+/** All posts, and all messages of the feed with the one of another type. */
+async function finds(rpc, id, count) {
+    await until(`${count} posts`, async () => {
+        assert.strictEqual((await collect(rpc, 'messagesByType', { type: 'post' })).length, count);
+        assert.strictEqual((await collect(rpc, 'createUserStream', { id })).length, count + 1);
+        return true;
+    }, 20000, 200);
+}
+
+const written = 1500;
+
 run(async () => {
     const good = await Server.start({ name: 'good' });
     const rpc = await good.client();
-    const written = 1500;
     for (let i = 0; i < written; i += 100) {
         await Promise.all(Array.from({ length: 100 },
                                      (_, j) => post(rpc, `${i + j} ${'word '.repeat(40)}`)));
@@ -114,4 +196,11 @@ run(async () => {
             }
         });
     }
+
+    const random = numbers(`removals ${seed}`);
+    for (const [title, what] of Object.entries(removals)) {
+        await removed(good, folder, random, title, what);
+    }
+    await removed(good, folder, random, 'another file is renamed over core.sqlite',
+                  [['core'], ['']], crypto.randomBytes(20000));
 });
