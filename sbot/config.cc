@@ -61,12 +61,36 @@ std::vector<std::string> config_files(const CommandLine& line, const Surrounding
     return files;
 }
 
+/// Whether there is a file of this name. Anything else would be passed over, and the node would run
+/// on another network than it was told to: it is refused, but for a folder of other names.
+Result<bool> is_there(const std::string& name, const std::vector<std::string>& names) {
+    namespace fs = std::filesystem;
+    std::error_code none;
+    const fs::file_type link = fs::symlink_status(name, none).type();
+    const fs::file_type type = fs::status(name, none).type();
+    if (type == fs::file_type::regular) return true;
+    const bool of_others = std::any_of(names.begin(), names.end(), [&](const std::string& each) {
+        return each.starts_with(name + "/");
+    });
+    const bool missing = type == fs::file_type::not_found && link != fs::file_type::symlink;
+    if (missing || type == fs::file_type::none || (type == fs::file_type::directory && of_others)) {
+        return false;
+    }
+    const char* what = link == fs::file_type::symlink && type == fs::file_type::not_found
+                           ? " is a link that leads nowhere"
+                           : " is no regular file";
+    return error(Errc::invalid,
+                 "the configuration file " + name + what + ": put a file there, or move it away");
+}
+
 /// One layer for each file that is there and not empty. A missing one is fine.
 Result<void> read_files(Config& config, const std::vector<std::string>& names) {
     base::PosixFiles files;
     for (const std::string& name : names) {
-        std::error_code none;
-        if (name.empty() || !std::filesystem::is_regular_file(name, none)) continue;
+        if (name.empty()) continue;
+        auto there = is_there(name, names);
+        if (!there) return std::move(there).error();
+        if (!*there) continue;
         if (std::any_of(config.layers.begin(), config.layers.end(),
                         [&](const Config::Layer& each) { return each.from == name; })) {
             continue;
@@ -77,7 +101,7 @@ Result<void> read_files(Config& config, const std::vector<std::string>& names) {
             return error(why.code, why.what + "; make it readable for this user, or move it away");
         }
         if (text->empty()) continue;
-        auto tree = parse_config_text(base::text_of(*text));
+        auto tree = parse_config_file(base::text_of(*text));
         if (!tree) return std::move(tree).error().in("the configuration file " + name);
         config.layers.push_back({name, std::move(*tree), true});
     }

@@ -280,6 +280,37 @@ Result<Tree> parse_config_text(std::string_view text) {
     return IniParser().parse(clean);
 }
 
+namespace {
+
+/// The line of the first byte that no text file has, if there is one.
+std::optional<std::size_t> odd_byte(std::string_view text) {
+    auto odd = std::find_if(text.begin(), text.end(), [](char c) {
+        return (c >= 0 && c < ' ' && (c < '\t' || c > '\r')) || c == '\x7f';
+    });
+    if (odd == text.end()) return std::nullopt;
+    return line_of(text, static_cast<std::size_t>(odd - text.begin()));
+}
+
+}  // namespace
+
+Result<Tree> parse_config_file(std::string_view bytes) {
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    if (bytes.starts_with(mark)) bytes.remove_prefix(mark.size());
+    if (!base::is_utf8(bytes)) {
+        return base::error(Errc::invalid,
+                           "it is no text in UTF-8: put a backup in its place, or move it away");
+    }
+    if (auto line = odd_byte(bytes)) {
+        return at_line(*line, "a control character: put a backup in its place, or move it away");
+    }
+    auto whole = json::Document::parse(bytes, limits::tree_depth_max);
+    if (whole && !whole->root().is_object()) {
+        return base::error(Errc::invalid,
+                           "it must be an object, { \"name\": value }, or lines of name = value");
+    }
+    return parse_config_text(bytes);
+}
+
 Tree config_of_environment(std::span<const std::string> environment, std::string_view prefix) {
     Tree out = Tree::object();
     for (const std::string& raw : environment) {

@@ -23,6 +23,11 @@ namespace sbot::app {
 /// settings half read is worse than none.
 Result<base::Tree> parse_config_text(std::string_view text);
 
+/// The same for what a file holds. A byte order mark is skipped. What can only be a mistake is
+/// refused where the reference makes something of it: bytes that are no UTF-8, control characters,
+/// JSON that is no object.
+Result<base::Tree> parse_config_file(std::string_view bytes);
+
 /// What the environment (`NAME=value`) sets: names that begin with `prefix` (`ssb_`; the case does
 /// not matter there, but in the rest it does), levels parted by `__`, empty ones left out. Values
 /// are always texts.

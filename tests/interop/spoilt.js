@@ -284,6 +284,32 @@ async function the_configuration(good) {
                  { words: /config: line 1/ });
     await spoilt(good, 'nonsense in the configuration', garbage('config', '= x\n'),
                  { words: /config: line 1: value without a key/ });
+    const config = (folder) => path.join(folder, 'config');
+    const instead = (make) => (folder) => {
+        fs.rmSync(config(folder));
+        make(config(folder));
+    };
+    const named = (reason) => ({ words: new RegExp(`configuration file .*/config.*${reason}`) });
+    // Were they taken for a configuration that says nothing, the node would run on the main network.
+    await spoilt(good, 'random bytes in the configuration', garbage('config', Buffer.concat(
+        [crypto.randomBytes(300), Buffer.from([0xff])])), named('no text in UTF-8'));
+    await spoilt(good, 'zero bytes in the configuration', garbage('config', Buffer.alloc(300)),
+                 named('line 1: a control character'));
+    await spoilt(good, 'a list in the configuration', garbage('config', '[1,2]'),
+                 named('must be an object'));
+    await spoilt(good, 'the configuration is a folder', a_folder('config'),
+                 named('no regular file'));
+    await spoilt(good, 'the configuration is a fifo',
+                 instead((file) => execFileSync('mkfifo', [file])), named('no regular file'));
+    await spoilt(good, 'the configuration is a link that leads nowhere',
+                 instead((file) => fs.symlinkSync('/nowhere/at/all', file)),
+                 named('leads nowhere'));
+    await spoilt(good, 'the configuration is a link to a file', (folder) => {
+        fs.renameSync(config(folder), `${config(folder)}.kept`);
+        fs.symlinkSync('config.kept', config(folder));
+    }, {});
+    await spoilt(good, 'a byte order mark in the configuration', (folder) =>
+        fs.writeFileSync(config(folder), `\ufeff${fs.readFileSync(config(folder))}`), {});
     await spoilt(good, 'a port that is none', changed({ port: 'high' }), { words: file });
     await spoilt(good, 'caps that are none', changed({ caps: { shs: 'x' } }), { words: file });
     await spoilt(good, 'a time that is none', changed({ timers: { handshake: 'soon' } }),

@@ -25,6 +25,28 @@ TEST(ConfigFile, says_line_and_reason_of_what_it_refuses) {
     EXPECT_EQ(reason("'[1]' = 2"), "line 1: key that is no text");
 }
 
+TEST(ConfigFile, refuses_what_is_no_configuration) {
+    auto refusal = [](std::string_view bytes) {
+        auto config = parse_config_file(bytes);
+        return config ? "accepted: " + config->to_json() : config.error().what;
+    };
+    for (std::string_view bytes : {"\xff\xfe{\0}\0", "a = \xe4", "{\"a\": \"\xed\xa0\x80\"}"}) {
+        EXPECT_TRUE(refusal(bytes).starts_with("it is no text in UTF-8")) << bytes;
+    }
+    using namespace std::string_view_literals;
+    for (std::string_view bytes : {"a = 1\nb\0c"sv, "\n\x1b[0m"sv, " \nx = \x7f"sv}) {
+        EXPECT_TRUE(refusal(bytes).starts_with("line 2: a control character")) << bytes;
+    }
+    for (std::string_view bytes : {"[1,2]", "[]", "\xef\xbb\xbf[]", "5", "null", " \"text\"\n"}) {
+        EXPECT_TRUE(refusal(bytes).starts_with("it must be an object")) << bytes;
+    }
+    EXPECT_EQ(refusal("[a]\nb = 1\r\n\tc = \xc3\xa4"), R"(accepted: {"a":{"b":"1","c":"ä"}})");
+    EXPECT_EQ(refusal("\xef\xbb\xbf{\"a\": 1}"), R"(accepted: {"a":1})");
+    EXPECT_EQ(refusal("\xef\xbb\xbf"
+                      "a = 1"),
+              R"(accepted: {"a":"1"})");
+}
+
 TEST(ConfigFile, skips_lines_that_look_empty) {
     // The reference makes a member without a name of them.
     EXPECT_EQ(parse_config_text("a = 1\n  \t\nb = 2\n ")->to_json(), R"({"a":"1","b":"2"})");
