@@ -130,7 +130,9 @@ Result<Address> unix_address(const std::string& path) {
     auto& as_unix = reinterpret_cast<sockaddr_un&>(address.storage);
     if (path.empty() || path.size() >= sizeof as_unix.sun_path ||
         path.find('\0') != std::string::npos) {
-        return base::error(Errc::invalid, "not a possible path of a unix socket: " + path);
+        return base::error(Errc::invalid, "a unix socket's path has 1 to " +
+                                              std::to_string(sizeof as_unix.sun_path - 1) +
+                                              " bytes, use a shorter one than: " + path);
     }
     as_unix.sun_family = AF_UNIX;
     std::copy(path.begin(), path.end(), as_unix.sun_path);

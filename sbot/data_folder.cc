@@ -1,7 +1,9 @@
 #include "sbot/data_folder.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -126,6 +128,13 @@ Result<message::KeyPair> load_or_make_secret(const std::string& folder, base::Ra
                                              base::Logger& log) {
     auto keys = load_secret(folder, log);
     if (keys || keys.error().code != Errc::not_found) return keys;
+    struct stat link_itself {};
+    const std::string secret = folder + "/secret";
+    if (lstat(secret.c_str(), &link_itself) == 0) {
+        return error(Errc::not_found, secret +
+                                          " is a link that leads nowhere: put the secret back "
+                                          "where it leads");
+    }
     struct stat log_file {};
     std::string messages = folder + "/flume/log.offset";
     if (stat(messages.c_str(), &log_file) == 0 && log_file.st_size > 0) {
@@ -146,6 +155,8 @@ Result<void> check_socket_place(const std::string& path) {
     if (lstat(path.c_str(), &info) != 0 || S_ISSOCK(info.st_mode)) return {};
     return error(Errc::denied, path + " is no socket, but we listen there: move it away");
 }
+
+bool is_socket_path(const std::string& path) { return path.size() < sizeof sockaddr_un{}.sun_path; }
 
 Result<void> check_room_for_files(std::size_t count) {
     std::vector<int> files;

@@ -70,6 +70,12 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     if (auto made = make_folders(folder); !made) return std::move(made).error();
     auto lock = FolderLock::take(folder);
     if (!lock) return std::move(lock).error();
+    if (std::string place = folder + "/socket";
+        settings.unix_socket && !settings.net.empty() && !is_socket_path(place)) {
+        settings.unix_socket = false;
+        log.warning("folder", "no unix socket is made, its path would be too long: " + place +
+                                  ". Programs here use the net address; a shorter --path helps");
+    }
     base::SystemRandom random;
     auto keys = load_or_make_secret(folder, random, log);
     if (!keys) return std::move(keys).error();

@@ -134,6 +134,27 @@ async function the_secret(good) {
     await spoilt(good, 'the secret is garbage', garbage('secret'),
                  { words: /secret cannot be used/ });
     await spoilt(good, 'the secret is a folder', a_folder('secret'), { words: /secret/ });
+    await spoilt(good, 'the secret is a link that leads nowhere, with messages', (folder) => {
+        missing('secret')(folder);
+        fs.symlinkSync('/nowhere/at/all', path.join(folder, 'secret'));
+    }, { words: /secret is a link that leads nowhere: put the secret back where it leads/ });
+    await spoilt(good, 'the secret is a link that leads nowhere, without messages', (folder) => {
+        missing('secret')(folder);
+        missing('flume')(folder);
+        fs.symlinkSync('/nowhere/at/all', path.join(folder, 'secret'));
+    }, { words: /secret is a link that leads nowhere: put the secret back where it leads/ });
+    await test('the folder has too long a path for a socket: goes on without, and says so', async () => {
+        const folder = path.join(temporary_folder('long'), 'x'.repeat(100));
+        execFileSync('cp', ['-a', good.folder, folder]);
+        const server = await start(good, folder);
+        assert.deepStrictEqual(await messages(good), texts);
+        assert.doesNotMatch(server.out, /unix:/);
+        assert.match(server.err, /no unix socket is made.*too long.*a shorter --path/);
+        const asked = spawnSync(programs.sbot, ['whoami', '--path', folder], { encoding: 'utf8' });
+        assert.strictEqual(asked.status, 0, asked.stderr);
+        assert.match(asked.stdout, new RegExp(good.id.slice(1, 20).replace('+', '.')));
+        assert.strictEqual(await server.stop(), 0, server.err);
+    });
     await spoilt(good, 'the secret may be read by others: made private, with a warning',
                  (folder) => fs.chmodSync(path.join(folder, 'secret'), 0o644), {});
 }
