@@ -210,10 +210,7 @@ SourceReply by_standard_options(LogServices& services, const Request& request, Q
     if (by == Query::By::received && request.arg(0)["raw"].truthy()) {
         return raw_stream(services.raw, request.arg(0), true);
     }
-    // The reference puts `gt: 0` beside a `gte` in createLogStream, and backwards only that counts.
-    json::Value gt = request.arg(0)["gt"];
-    const bool no_gt = !gt.exists() || gt.is_null();
-    if (by == Query::By::received && options->reverse && no_gt) options->gte.reset();
+    if (by == Query::By::received) set_log_bounds(*options, request.arg(0));
     Query query;
     query.by = by;
     return services.reading.stream(std::move(query), *options);
@@ -230,19 +227,21 @@ SourceReply by_feed(LogServices& services, Reply<UserOptions> options, bool for_
     return services.reading.stream(std::move(query), options->stream);
 }
 
-/// A server of the reference answers live calls that are up to date from another place, as bare
-/// messages whatever was asked for.
+/// A server of the reference answers calls for a feed that it does not have, or not so far, from
+/// another place, before it has looked at other options: with nothing, or live with bare messages.
 SourceReply history(LogServices& services, const Request& request, bool for_peer) {
-    auto options = history_options(request.arg(0));
-    if (options && options->stream.live) {
-        auto feed = FeedId::parse(options->id);
-        const message::FeedState* state = feed ? services.feeds.stored(*feed) : nullptr;
-        double last = state != nullptr ? static_cast<double>(state->sequence) : 0;
-        if (options->stream.gte.value_or(0) > last) {
-            options->stream.keys = false;
-            options->stream.values = true;
-        }
-    }
+    json::Value given = request.arg(0);
+    auto feed = FeedId::parse(given["id"].string());
+    const message::FeedState* state = feed ? services.feeds.stored(*feed) : nullptr;
+    const bool beyond = state != nullptr
+                            ? history_from(given) > static_cast<double>(state->sequence)
+                            : services.reading.ready().is_set();
+    if (!feed || !beyond) return by_feed(services, history_options(given), for_peer);
+    if (!given["live"].truthy()) return SourceReply(std::make_unique<Empty>());
+    UserOptions options;
+    options.id = feed->text();
+    options.stream.live = true;
+    options.stream.old = options.stream.keys = options.stream.sync = false;
     return by_feed(services, std::move(options), for_peer);
 }
 

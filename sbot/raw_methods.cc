@@ -44,9 +44,8 @@ RawOptions raw_options(json::Value given) {
     // Counted down to nothing over there, which a broken number never gets to.
     if (limit > 0 && limit == std::floor(limit))
         options.limit = static_cast<std::uint64_t>(std::min(limit, offset_max));
-    // The exclusive one of two counts; from null the reference reads nothing.
-    json::Value low = given["gt"].exists() ? given["gt"] : given["gte"];
-    json::Value high = given["lt"].exists() ? given["lt"] : given["lte"];
+    // From null the reference reads nothing.
+    json::Value low = first_lower(given), high = first_upper(given);
     if (low.is_null()) options.nothing = true;
     if (low.is_number() && low.number() >= 0) {
         auto at = static_cast<flume::Offset>(std::min(low.number(), offset_max));

@@ -1,14 +1,20 @@
 #include "sbot/stream_options.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <initializer_list>
 #include <limits>
 
+#include "base/letters.h"
 #include "message/refs.h"
 
 namespace sbot::app {
 namespace {
 
 using muxrpc::RemoteError;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 RemoteError wrong_option(std::string_view option, std::string_view type) {
     return {".0 of param " + std::string(option) + " must be of type \"" + std::string(type) + "\"",
@@ -18,10 +24,29 @@ RemoteError wrong_option(std::string_view option, std::string_view type) {
 /// In the order in which the reference keeps its keys null and booleans come before all numbers,
 /// texts and lists behind them. (An object has no place in it, and ends the connection there.)
 std::optional<double> bound(json::Value given) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
     if (!given.exists()) return std::nullopt;
     if (given.is_number()) return given.number();
     return given.is_null() || given.is_boolean() ? -infinity : infinity;
+}
+
+/// The first of these that is given.
+json::Value first_of(json::Value given, std::initializer_list<std::string_view> names) {
+    for (std::string_view name : names) {
+        if (given[name].exists()) return given[name];
+    }
+    return {};
+}
+
+/// Bounds as ltgt reads them. Where a strict one is given and a loose one too, the reference hands
+/// the latter to LevelDB as it is, and that is below all keys: a reading that would begin there
+/// ends at once, the other one does not notice.
+void set_bounds(StreamOptions& options, json::Value given) {
+    const json::Value low = first_lower(given), high = first_upper(given);
+    (given["gt"].exists() ? options.gt : options.gte) = bound(low);
+    (given["lt"].exists() ? options.lt : options.lte) = bound(high);
+    const char* strict = options.reverse ? "lt" : "gt";
+    const char* loose = options.reverse ? "lte" : "gte";
+    if (given[strict].exists() && given[loose].exists()) options.gt = infinity;
 }
 
 /// LevelDB takes the lowest 32 bits of what is in front of the point, as a signed number; below
@@ -74,11 +99,39 @@ StreamOptions lenient_options(json::Value given) {
     options.reverse = given["reverse"].truthy();
     options.unboxed = given["private"].is_true();
     options.limit = limit_of(given["limit"]);
-    options.gt = bound(given["gt"]);
-    options.gte = bound(given["gte"]);
-    options.lt = bound(given["lt"]);
-    options.lte = bound(given["lte"]);
+    set_bounds(options, given);
     return options;
+}
+
+json::Value first_lower(json::Value given) {
+    return first_of(given, {"gt", "gte", "min", given["reverse"].truthy() ? "end" : "start"});
+}
+
+json::Value first_upper(json::Value given) {
+    return first_of(given, {"lt", "lte", "max", given["reverse"].truthy() ? "start" : "end"});
+}
+
+void set_log_bounds(StreamOptions& options, json::Value given) {
+    // Null is replaced by 0 over there, as nothing is.
+    const auto gt = given["gt"].is_null() ? std::nullopt : bound(given["gt"]);
+    const auto gte = bound(given["gte"]), lt = bound(given["lt"]), lte = bound(given["lte"]);
+    const auto start = bound(given["start"]), end = bound(given["end"]);
+    options.gt = gt;
+    options.lt = lt;
+    bool nothing = false;
+    if (options.reverse) {
+        options.gte = end;
+        options.lte = !lt && !lte ? start : lte;
+        nothing = lt && lte && *lte >= *lt && *lt < infinity;
+    } else {
+        options.gte = gte;
+        options.lte = lt ? end : lte;
+        if (end && options.lte) options.lte = std::min(*end, *options.lte);
+        if (!options.lte) options.lte = end;
+        nothing = gt && gte && *gte <= *gt && *gt > 0;
+    }
+    // It begins at the loose one, which the strict one refuses.
+    if (nothing) options.gt = infinity;
 }
 
 muxrpc::Reply<StreamOptions> standard_options(json::Value given) {
@@ -96,6 +149,17 @@ muxrpc::Reply<UserOptions> user_options(json::Value given) {
         return RemoteError{"Param 0 must have a .id of type \"feedId\"", "UsageError"};
     }
     return UserOptions{lenient_options(given), std::string(given["id"].string())};
+}
+
+double history_from(json::Value given) {
+    json::Value from = given["sequence"].truthy() ? given["sequence"] : given["seq"];
+    if (from.is_array() && from.size() == 1) from = *from.elements().begin();
+    if (from.is_boolean()) return from.is_true() ? 1 : 0;
+    if (!from.is_string()) return from.is_number() ? from.number() : NAN;
+    const std::string text(base::trimmed(from.string()));
+    char* rest = nullptr;
+    const double number = std::strtod(text.c_str(), &rest);
+    return *rest == '\0' ? number : NAN;
 }
 
 muxrpc::Reply<UserOptions> history_options(json::Value given) {

@@ -32,6 +32,15 @@ struct StreamOptions {
 /// Without any check: what a stream makes of an object, or of nothing.
 StreamOptions lenient_options(json::Value given);
 
+/// What bounds a stream below and above, in ltgt's order of its names; strict where it is `gt` or
+/// `lt`.
+json::Value first_lower(json::Value given);
+json::Value first_upper(json::Value given);
+
+/// Those of `createLogStream`, which leaves it to LevelDB: all of them count, but `min` and `max`,
+/// `start` forwards, and the loose one of two where reading does not begin there.
+void set_log_bounds(StreamOptions& options, json::Value given);
+
 /// `readStreamOpts?`: nothing, or an object with good options.
 muxrpc::Reply<StreamOptions> standard_options(json::Value given);
 
@@ -41,6 +50,9 @@ struct UserOptions {
 };
 /// `createUserStreamOpts`
 muxrpc::Reply<UserOptions> user_options(json::Value given);
+/// Where a call of createHistoryStream begins, as the reference compares it with a number; not a
+/// number where it says nothing.
+double history_from(json::Value given);
 /// `createHistoryStreamOpts`; an empty id where the reference gives an empty stream.
 muxrpc::Reply<UserOptions> history_options(json::Value given);
 

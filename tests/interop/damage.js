@@ -96,7 +96,8 @@ async function removed(good, folder, random, title, [names, suffixes], instead) 
             // Side by side, so that some of them need new connections.
             await Promise.all(Array.from({ length: 12 }, async (_, i) => {
                 assert.strictEqual((await call(client, 'get', key)).author, server.id);
-                const way = ['createUserStream', 'createLogStream', 'links', 'messagesByType'][i % 4];
+                const ways = ['createUserStream', 'createLogStream', 'links', 'messagesByType'];
+                const way = ways[i % 4];
                 const options = { id: server.id, type: 'post', rel: 'contact', limit: 5 };
                 assert((await collect(client, way, options)).length > 0, way);
             }));

@@ -143,7 +143,7 @@ async function the_secret(good) {
         missing('flume')(folder);
         fs.symlinkSync('/nowhere/at/all', path.join(folder, 'secret'));
     }, { words: /secret is a link that leads nowhere: put the secret back where it leads/ });
-    await test('the folder has too long a path for a socket: goes on without, and says so', async () => {
+    await test('too long a path for a socket: goes on without, and says so', async () => {
         const folder = path.join(temporary_folder('long'), 'x'.repeat(100));
         execFileSync('cp', ['-a', good.folder, folder]);
         const server = await start(good, folder);
@@ -245,7 +245,7 @@ async function the_log_is_gone(good) {
             /log\.offset was removed or moved away/]
     };
     for (const [sentence, [spoil, mend, words]] of Object.entries(ways)) {
-        await test(`the log of a running server is ${sentence}: nothing is acknowledged`, async () => {
+        await test(`the log of a running server is ${sentence}: refused`, async () => {
             const folder = copy_of(good);
             const server = await start(good, folder);
             const rpc = await good.client('net');
@@ -311,7 +311,7 @@ async function the_configuration(good) {
         make(config(folder));
     };
     const named = (reason) => ({ words: new RegExp(`configuration file .*/config.*${reason}`) });
-    // Were they taken for a configuration that says nothing, the node would run on the main network.
+    // Were they taken for one that says nothing, the node would run on the main network.
     await spoilt(good, 'random bytes in the configuration', garbage('config', Buffer.concat(
         [crypto.randomBytes(300), Buffer.from([0xff])])), named('no text in UTF-8'));
     await spoilt(good, 'zero bytes in the configuration', garbage('config', Buffer.alloc(300)),

@@ -105,10 +105,62 @@ TEST(StreamOptions, only_true_is_live_and_only_false_is_not_old) {
     EXPECT_FALSE(of(R"({"old":false})").old);
     EXPECT_FALSE(of(R"({"limit":-1})").limit.has_value());
     EXPECT_EQ(of(R"({"limit":0})").limit, 0U);
-    StreamOptions bounds = of(R"({"gt":1,"lte":3,"lt":"x"})");
+    StreamOptions bounds = of(R"({"gt":1,"lte":3})");
     EXPECT_FALSE(bounds.within(1));
     EXPECT_TRUE(bounds.within(3));
     EXPECT_FALSE(bounds.within(3.5));
+}
+
+TEST(StreamOptions, bounds_have_more_than_one_name) {
+    // Which of 1 to 5 lie within.
+    auto seen = [](std::string_view given, bool log) {
+        auto document = json::Document::parse(given);
+        StreamOptions options = lenient_options(document->root());
+        if (log) set_log_bounds(options, document->root());
+        std::string all;
+        for (int at = 1; at <= 5; ++at) {
+            if (options.within(at)) all += std::to_string(at);
+        }
+        return all;
+    };
+    struct Case {
+        const char *given, *others, *log;
+    };
+    // As ssb-server 16 answers.
+    const Case cases[] = {
+        {R"({"start":3})", "345", "12345"},
+        {R"({"end":3})", "123", "123"},
+        {R"({"min":2,"max":4})", "234", "12345"},
+        {R"({"start":3,"end":1,"reverse":true})", "123", "123"},
+        {R"({"end":2,"lt":4})", "123", "12"},
+        {R"({"end":2,"lte":4})", "1234", "12"},
+        {R"({"start":2,"gte":4,"reverse":true})", "", "12"},
+        {R"({"start":4,"lte":2,"reverse":true})", "12", "12"},
+        {R"({"gt":2,"gte":4})", "", "45"},
+        {R"({"gt":4,"gte":2})", "", ""},
+        {R"({"gt":2,"gte":4,"reverse":true})", "345", "345"},
+        {R"({"lt":4,"lte":2})", "123", "123"},
+        {R"({"lt":2,"lte":4,"reverse":true})", "", ""},
+        {R"({"lt":4,"lte":2,"reverse":true})", "", "12"},
+    };
+    for (const Case& each : cases) {
+        EXPECT_EQ(seen(each.given, false), each.others) << each.given;
+        EXPECT_EQ(seen(each.given, true), each.log) << each.given;
+    }
+}
+
+TEST(HistoryOptions, begin_where_a_comparison_with_a_number_sees_it) {
+    auto from = [](std::string_view given) {
+        auto document = json::Document::parse(given);
+        return history_from(document->root());
+    };
+    EXPECT_EQ(from(R"({"seq":3})"), 3);
+    EXPECT_EQ(from(R"({"seq":3,"sequence":"5"})"), 5);
+    EXPECT_EQ(from(R"({"seq":true})"), 1);
+    EXPECT_EQ(from(R"({"seq":[" 30 "]})"), 30);
+    for (const char* none : {R"({"seq":"x"})", R"({"seq":{}})", "{}", "5"}) {
+        EXPECT_FALSE(from(none) > 0) << none;
+    }
 }
 
 TEST(StreamOptions, a_limit_is_what_32_bits_hold_of_it) {

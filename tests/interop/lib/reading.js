@@ -33,8 +33,13 @@ function call_at_random(random, messages, { offsets = true } = {}) {
         const value = () => random.chance(20) ? random.pick(odd) : make();
         if (random.chance(50)) options[random.pick(['gt', 'gte'])] = value();
         if (random.chance(50)) options[random.pick(['lt', 'lte'])] = value();
+        if (random.chance(30)) options[random.pick(['min', 'max', 'start', 'end'])] = value();
+        if (random.chance(10)) options[random.pick(['start', 'end'])] = value();
         return options;
     };
+    /** Both forms of one bound, of which the reference takes one, or neither. */
+    const both = (make, names = random.pick([['gt', 'gte'], ['lt', 'lte']])) =>
+        random.chance(10) ? { [names[0]]: make(), [names[1]]: make() } : {};
     const message = () => random.pick(messages);
     const who = () => random.chance(10) ? nobody : random.pick(people).id;
     const key = () => random.chance(10) ? no_message : message().key;
@@ -44,12 +49,15 @@ function call_at_random(random, messages, { offsets = true } = {}) {
                                 'sync');
     const source = (name, options) => [name, collect, options];
     return random.pick([
-        () => source('createLogStream', { ...standard(), ...bounds(received) }),
+        () => source('createLogStream', { ...standard(), ...bounds(received),
+                                            ...both(() => message().timestamp) }),
         () => source('createFeedStream', {
             ...standard(), ...bounds(() => random.chance(50) ? message().value.timestamp
-                                                             : received())
+                                                             : received()),
+            ...both(() => message().timestamp)
         }),
-        () => source('createUserStream', { id: who(), ...standard(), ...bounds(sequence) }),
+        () => source('createUserStream', { id: who(), ...standard(), ...bounds(sequence),
+                                             ...both(() => 1 + sequence()) }),
         () => {
             const { values, ...options } = some('limit', 'keys', 'live', 'private', 'reverse');
             if (random.chance(50)) options[random.pick(['seq', 'sequence'])] = sequence();
