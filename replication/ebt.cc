@@ -10,8 +10,6 @@
 namespace sbot::replication {
 namespace {
 
-// Messages in a row, each not the one we need, after which sending them counts as silence.
-constexpr std::uint32_t useless_max = 100;
 // Fetches in a row that brought nothing, after which a peer is only asked to send.
 constexpr std::uint32_t vain_fetches_max = 3;
 
@@ -60,6 +58,9 @@ FeedRow& Ebt::row_of(const FeedId& feed) {
 
 void Ebt::forget_if_blank(FeedRow& row) {
     if (row.wanted || row.behind || !row.is_blank()) return;
+    for (Slot slot : order_) {
+        if (vain_asks(row, peer(slot)) > 0) peer(slot).vain[row.number] = 0;
+    }
     index_.erase(row.feed);
     free_rows_.push_back(row.number);
     row = FeedRow{};
@@ -91,13 +92,17 @@ void Ebt::speak(FeedRow& row, Slot slot, Relation& relation) {
 }
 
 void Ebt::tell(FeedRow& row, Slot slot, Relation& relation, bool receive) {
+    if (receive && !relation.rx) {
+        row.giver = slot;
+        row.since_ms = now_ms_;
+        row.gave = false;
+    }
     if (relation.open) {
         relation.rx = receive;
         relation.requested = number(row.latest());
     }
     relation.refused = false;
     plan_fetch(row, slot, relation);
-    if (receive) row.moved_s = static_cast<std::uint32_t>(now_ms_ / 1000);
     speak(row, slot, relation);
 }
 
@@ -298,7 +303,10 @@ void Ebt::take_note(Slot slot, const FeedNote& said) {
     }
     Relation relation = row->get(slot);
     std::int64_t ours = number(row->latest());
+    const bool had_more = relation.open && relation.has > ours;
     relation.has = said.note.replicate ? number(said.note.sequence) : Relation::declined;
+    // Somebody new: everybody is asked as soon as at first.
+    if (relation.has > ours && !had_more) row->vain = 0;
     if (!relation.open) {
         relation.open = true;
         tell(*row, slot, relation, relation.has > ours && !giver(*row, slot));
@@ -360,18 +368,19 @@ bool Ebt::message(Slot slot, const FeedId& feed, Sequence sequence, std::uint64_
     bool is_shared = shared(*row, peer(slot));
     bool is_new = sequence > row->latest();
     // Also of a feed not wanted any more: it makes the peer stop.
-    if (!is_new && relation.rx) tell(*row, slot, relation, false);
+    if (!is_new && relation.rx) {
+        ended_in_vain(*row, slot);
+        tell(*row, slot, relation, false);
+    }
     row->put(slot, relation);
     if (!is_shared || !is_new) return false;
-    Peer& from = peer(slot);
+    peer(slot).began = true;
     if (sequence == std::max(row->taken, row->latest()) + 1) {
         row->taken = sequence;
-        row->moved_s = static_cast<std::uint32_t>(now_ms / 1000);
-        from.useless = from.asks = 0;
-    } else if (from.useless < useless_max) {
-        ++from.useless;
+        came(*row, slot);
+    } else {
+        ++peer(slot).useless;
     }
-    if (from.useless < useless_max) from.heard_ms = now_ms;
     return true;
 }
 

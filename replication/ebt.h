@@ -26,8 +26,18 @@ using PeerClock = std::vector<std::pair<FeedId, std::int64_t>>;
 /// replication/README.md.
 ///
 /// What a peer says never moves our own sequences: only `stored` does. What it says now is the
-/// truth about the peer, whatever it said before. Of those that can give a feed one is asked;
-/// another takes its place when it is silent (`tick`) or leaves.
+/// truth about the peer, whatever it said before.
+///
+/// Of those that can give a feed one is asked. Another takes its place when it leaves, or when the
+/// feed waits: for `silent_ms` nothing of it has come in order, since it was asked or since the
+/// last message, and somebody else has more of it too. What comes of other feeds, or of this one
+/// that does not follow, is no excuse, with two exceptions: a peer that gives ten useful messages a
+/// second and more may let each feed wait its turn behind the others it was asked for, and what
+/// waits on our side for its turn is not the peer's fault. Both end after a minute.
+/// The others are asked in order of connection, going round, so that whoever was asked in vain
+/// comes last. When all were, each round takes twice as long as the one before, until something
+/// comes or somebody new has some. Whoever was asked in vain more than once and only says again
+/// that it has more does not take a feed from another that can give it.
 class Ebt {
  public:
     enum class Role {
@@ -61,10 +71,10 @@ class Ebt {
     /// A message came. True if it is to be checked and stored.
     bool message(Slot slot, const FeedId& feed, Sequence sequence, std::uint64_t now_ms);
     /// The peer is at work, though nothing has come through to us.
-    void heard(Slot slot, std::uint64_t now_ms) { peer(slot).heard_ms = now_ms; }
+    void heard(Slot slot, std::uint64_t now_ms);
     /// The stream has ended; gives what is known about the peer.
     PeerClock close(Slot slot);
-    /// Time passes: replaces givers that are silent. Once a second or so.
+    /// Time passes: replaces givers that let a feed wait. Once a second or so.
     void tick(std::uint64_t now_ms);
 
     // --- what is to be done
@@ -137,11 +147,15 @@ class Ebt {
         bool speaks = false;   // there is an item of notes to send
         bool must_end = false;
         bool awake = false;                     // in `awake_`
-        std::optional<std::uint64_t> heard_ms;  // a message that we needed came, or was asked for
+        std::optional<std::uint64_t> heard_ms;  // a message that we needed came
+        bool began = false;                     // to give, or was asked since our first notes
+        std::uint64_t busy_until_ms = 0;        // each of those buys some time, see `is_stalled`
+        std::uint64_t held_until_ms = 0;        // what it sent waited for us
+        std::uint64_t owes = 0, owing = 0;      // feeds asked of it that wait; as counted just now
+        std::vector<std::uint8_t> vain;         // by row: asked so often without getting any
         std::vector<std::uint32_t> pending;     // rows to tell it of, each as it is by then
         std::vector<FeedId> declined;           // and feeds without a row
         std::deque<std::uint32_t> ready;        // rows with something to send
-        std::uint32_t asks = 0;                 // since the last message that was of use
         std::uint32_t useless = 0;              // messages in a row that led nowhere
         std::size_t unwanted = 0;               // feeds it mentioned that we do not want
         std::set<std::uint32_t> insisted;       // rows, see `insist`
@@ -182,10 +196,14 @@ class Ebt {
     std::optional<Slot> giver(const FeedRow& row, std::optional<Slot> except) const;
     bool can_give(const FeedRow& row, Slot slot) const;
     std::optional<Slot> next_giver(const FeedRow& row, Slot after) const;
-    bool is_silent(const FeedRow& row, const Peer& peer) const;
+    std::uint64_t patience_ms(const FeedRow& row) const;
+    bool is_stalled(const FeedRow& row, const Peer& peer) const;
+    void came(FeedRow& row, Slot slot);
+    void ended_in_vain(FeedRow& row, Slot slot);
+    std::uint8_t vain_asks(const FeedRow& row, const Peer& peer) const;
     void ask(FeedRow& row, Slot slot);
-    void count_ask(Peer& peer) const;
     std::optional<Slot> replacement(FeedRow& row);
+    std::optional<Slot> adopter(FeedRow& row);
     void insist(FeedRow& row, Slot slot);
 
     FeedId own_;

@@ -49,8 +49,11 @@ class FeedRow {
     enum class Fetch : std::uint8_t { none, begun, ending };
     Fetch fetch = Fetch::none;
     Slot fetched_from = 0;
-    std::uint32_t moved_s = 0;  ///< when a message of it came last, in seconds
-    Sequence taken = 0;         ///< what came, in order, stored or not yet
+    Slot giver = 0;              ///< who was asked last
+    bool gave = false;           ///< and something came since then
+    std::uint8_t vain = 0;       ///< so often nothing did, one after the other, at most 255
+    std::uint64_t since_ms = 0;  ///< it waits since then: it was asked for, or some of it came
+    Sequence taken = 0;          ///< what came, in order, stored or not yet
 
     Sequence latest() const { return latest_; }
     /// Our own sequence; peers that had "the same as ours" keep the old number.

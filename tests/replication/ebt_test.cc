@@ -194,6 +194,167 @@ TEST(Ebt, replaces_a_silent_giver_in_less_than_five_seconds) {
     EXPECT_EQ(ebt.take_notes(p)->back().note, (Note{2, true, false}));
 }
 
+/// Feed 9, of which we have two messages, and peers that have forty. The first was asked.
+struct Waiting {
+    explicit Waiting(std::uint32_t peers) {
+        ebt.request(feed, true, 1);
+        for (std::uint32_t i = 1; i <= peers; ++i) {
+            slots.push_back(ebt.open(id_of(i), Ebt::Role::called, {}, 0));
+            ebt.notes(slots.back(), std::vector<FeedNote>{{feed, {40, true, false}}}, 0);
+        }
+        EXPECT_TRUE(ebt.message(slots[0], feed, 2, 0));
+        ebt.stored(feed, 2);
+    }
+
+    /// Which peer is asked for the feed, by its number; 0: none.
+    std::uint32_t giver() const {
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            if (ebt.relation(feed, slots[i])->rx) return i + 1;
+        }
+        return 0;
+    }
+
+    /// Until somebody else is asked, `each_second` being done in between; at most two minutes.
+    template <typename Do>
+    std::uint64_t ms_until_another(Do each_second) {
+        const std::uint32_t before = giver();
+        const std::uint64_t began = now;
+        while (giver() == before && now < began + 120000) {
+            each_second();
+            ebt.tick(now += 1000);
+        }
+        return now - began;
+    }
+
+    const FeedId feed = id_of(9);
+    Ebt ebt{id_of(0), 1};
+    std::vector<Slot> slots;
+    std::uint64_t now = 0;
+};
+
+TEST(Ebt, replaces_a_giver_that_sends_all_but_the_next_message) {
+    Waiting one(2);
+    Sequence next = 4;
+    EXPECT_LT(one.ms_until_another([&] {
+        one.ebt.message(one.slots[0], one.feed, next++, one.now);
+        one.ebt.missed(one.feed);
+    }),
+              5000U);
+    EXPECT_EQ(one.giver(), 2U);
+    Waiting other(2);
+    EXPECT_LT(other.ms_until_another([&] {
+        if (other.giver() == 1) other.ebt.message(other.slots[0], other.feed, 1, other.now);
+    }),
+              5000U)
+        << "what we have";
+    other.ms_until_another([] {});
+    EXPECT_EQ(other.giver(), 2U);
+}
+
+TEST(Ebt, replaces_a_giver_that_sends_another_feed_now_and_then) {
+    Waiting one(2);
+    one.ebt.request(id_of(8), true, 0);
+    one.ebt.notes(one.slots[0], std::vector<FeedNote>{{id_of(8), {400, true, false}}}, 0);
+    Sequence next = 1;
+    EXPECT_LT(one.ms_until_another([&] {
+        one.ebt.message(one.slots[0], id_of(8), next++, one.now);
+        // Right before the tick as well.
+        one.ebt.message(one.slots[0], id_of(8), next++, one.now + 999);
+    }),
+              5000U);
+    EXPECT_EQ(one.giver(), 2U);
+    EXPECT_TRUE(one.ebt.relation(id_of(8), one.slots[0])->rx) << "which comes";
+}
+
+TEST(Ebt, lets_a_feed_wait_its_turn_at_a_busy_peer) {
+    Waiting one(2);
+    constexpr std::uint32_t others = 100;
+    std::vector<FeedNote> notes;
+    for (std::uint32_t i = 0; i < others; ++i) {
+        one.ebt.request(id_of(100 + i), true, 0);
+        notes.push_back({id_of(100 + i), {50, true, false}});
+    }
+    one.ebt.notes(one.slots[0], notes, 0);
+    one.ebt.notes(one.slots[1], notes, 0);
+    std::uint32_t sent = 0;
+    auto give_twenty = [&] {
+        for (int i = 0; i < 20; ++i, ++sent) {
+            one.ebt.message(one.slots[0], id_of(100 + sent % others), 1 + sent / others, one.now);
+        }
+    };
+    const std::uint64_t waited = one.ms_until_another(give_twenty);
+    EXPECT_GT(waited, 10000U) << "there are a hundred others";
+    EXPECT_LT(waited, 16000U) << "twice as long as a turn takes";
+    for (std::uint32_t i = 0; i < others; ++i) {
+        EXPECT_TRUE(one.ebt.relation(id_of(100 + i), one.slots[0])->rx) << i;
+    }
+}
+
+TEST(Ebt, takes_no_waiting_on_our_side_for_a_stalled_peer) {
+    Waiting one(2);
+    std::uint64_t waited =
+        one.ms_until_another([&] { one.ebt.heard(one.slots[0], one.now + 1000); });
+    EXPECT_GT(waited, 50000U);
+    EXPECT_LT(waited, 70000U) << "not for ever";
+    Waiting junk(2);
+    waited = junk.ms_until_another([&] {
+        for (int i = 0; i < 100; ++i) junk.ebt.message(junk.slots[0], junk.feed, 20, junk.now);
+        junk.ebt.heard(junk.slots[0], junk.now);
+    });
+    EXPECT_LT(waited, 5000U);
+}
+
+TEST(Ebt, asks_everybody_else_before_who_was_asked_in_vain) {
+    Waiting one(4);
+    // The first has given something before.
+    for (std::uint32_t next : {2U, 3U, 4U, 1U, 2U}) {
+        EXPECT_LT(one.ms_until_another([] {}), 5000U);
+        EXPECT_EQ(one.giver(), next);
+    }
+    EXPECT_GT(one.ms_until_another([] {}), 5000U) << "all were asked: the next round takes longer";
+    EXPECT_EQ(one.giver(), 3U);
+    std::size_t asks = 0;
+    for (const std::uint64_t end = one.now + 600000; one.now < end; ++asks) {
+        one.ms_until_another([] {});
+    }
+    EXPECT_LT(asks, 40U);
+    // Somebody new comes in between.
+    one.slots.push_back(one.ebt.open(id_of(5), Ebt::Role::called, {}, one.now));
+    one.ebt.notes(one.slots[4], std::vector<FeedNote>{{one.feed, {40, true, false}}}, one.now);
+    for (std::uint32_t turn = 0; one.giver() != 5 && turn < 5; ++turn) {
+        EXPECT_LT(one.ms_until_another([] {}), 5000U);
+    }
+    EXPECT_EQ(one.giver(), 5U);
+    EXPECT_TRUE(one.ebt.message(one.slots[4], one.feed, 3, one.now));
+    one.ebt.stored(one.feed, 3);
+    EXPECT_LT(one.ms_until_another([] {}), 5000U) << "it has given, and stopped";
+}
+
+TEST(Ebt, believes_no_boast_of_who_was_asked_in_vain) {
+    Waiting one(2);
+    Sequence boast = 41;
+    auto boasting = [&] {
+        one.ebt.notes(one.slots[0], std::vector<FeedNote>{{one.feed, {boast++, true, false}}},
+                      one.now);
+    };
+    one.ms_until_another(boasting);
+    EXPECT_EQ(one.giver(), 2U);
+    for (int i = 0; i < 2; ++i) {
+        boasting();
+        EXPECT_EQ(one.giver(), 1U) << "that may be chance";
+        one.ms_until_another(boasting);
+        EXPECT_EQ(one.giver(), 2U);
+    }
+    Sequence next = 3;
+    for (int i = 0; i < 20; ++i) {
+        boasting();
+        ASSERT_EQ(one.giver(), 2U);
+        ASSERT_TRUE(one.ebt.message(one.slots[1], one.feed, next, one.now));
+        one.ebt.stored(one.feed, next++);
+        one.ebt.tick(one.now += 1000);
+    }
+}
+
 TEST(Ebt, asks_again_for_what_did_not_follow) {
     Ebt ebt(id_of(0), 1);
     ebt.request(id_of(9), true, 1);

@@ -89,7 +89,7 @@ class World {
         nodes_.resize(options_.nodes);
         for (NodeNumber i = 0; i < nodes_.size(); ++i) {
             std::uint64_t dice = random(20);
-            if (dice < 6) nodes_[i].kind = static_cast<Kind>(dice + 1);
+            if (dice < 7) nodes_[i].kind = static_cast<Kind>(dice + 1);
             if (i < 2) nodes_[i].kind = Kind::honest;
             nodes_[i].log[i].resize(random(20));
             start(i);
@@ -294,6 +294,10 @@ class World {
         packet.message = {author, sequence, node.log.at(author)[sequence - 1], false};
         if (node.kind == Kind::forger) packet.message.forged = random(3) == 0;
         if (node.kind == Kind::liar && random(2) == 0) packet.message.sequence += 1 + random(9);
+        if (node.kind == Kind::trickler && author != from) {
+            // The one behind, or the first one again, but never the next.
+            packet.message.sequence = random(2) == 0 ? sequence + 1 : 1;
+        }
         if (node.kind == Kind::forker && author == from && sequence > 3) {
             packet.message.branch = 1 + to % 2;
         }
@@ -302,6 +306,7 @@ class World {
 
     void tick() {
         for (NodeNumber i = 0; i < nodes_.size(); ++i) {
+            if (nodes_[i].kind == Kind::trickler && random(2) == 0) publish(i, 1);
             nodes_[i].ebt->tick(now_);
             flush(i);
         }
@@ -312,18 +317,18 @@ class World {
         if (chaos_over_) return;
         auto number = static_cast<NodeNumber>(random(nodes_.size()));
         std::uint64_t dice = random(10);
-        if (dice < 6) publish(number);
+        if (dice < 6) publish(number, 1 + random(4));
         if (dice == 6 && !nodes_[number].links.empty()) cut(number, *nodes_[number].links.begin());
         if (dice == 7) add_links(number);
         if (dice == 8) restart(number);
         at(random(200), [this] { disturb(); });
     }
 
-    void publish(NodeNumber number) {
+    void publish(NodeNumber number, std::uint64_t count) {
         Node& node = nodes_[number];
         // One that lost messages of its own would fork: it is up to the node to know (not here).
         if (node.kind == Kind::loser) return;
-        for (std::uint64_t i = random(4) + 1; i > 0; --i) node.log[number].push_back(0);
+        for (; count > 0; --count) node.log[number].push_back(0);
         node.ebt->stored(id_of(number), node.has(number));
         flush(number);
     }

@@ -23,13 +23,14 @@ using replication::Slot;
 
 /// How a node behaves.
 enum class Kind : std::uint8_t {
-    honest,   ///< by the rules
-    staller,  ///< promises and sends nothing
-    liar,     ///< says that it has more than anybody, and sends what does not follow
-    forger,   ///< sends messages that no validator takes
-    forker,   ///< has another branch of its own feed for every other peer
-    slow,     ///< honest, behind a line of seconds
-    loser,    ///< honest, and loses its newest messages now and then (a restored backup)
+    honest,    ///< by the rules
+    staller,   ///< promises and sends nothing
+    liar,      ///< says that it has more than anybody, and sends what does not follow
+    forger,    ///< sends messages that no validator takes
+    forker,    ///< has another branch of its own feed for every other peer
+    slow,      ///< honest, behind a line of seconds
+    trickler,  ///< promises all, has news of its own all the time, and sends nothing else that fits
+    loser,     ///< honest, and loses its newest messages now and then (a restored backup)
 };
 
 /// A message: which of the author's branches it continues is all that matters of its content.
