@@ -33,6 +33,7 @@ std::string text_of(const Head& head) {
     if (head.born_ns > 0) out.member("born", std::to_string(head.born_ns));
     if (head.unconfirmed) out.member("unconfirmed", true);
     if (head.beyond > 0) out.member("beyond", static_cast<double>(head.beyond));
+    if (head.forked > 0) out.member("forked", static_cast<double>(head.forked));
     if (head.sequence > 0) {
         out.member("sequence", static_cast<double>(head.sequence)).member("key", head.key.text());
         out.member("timestamp", head.claimed).member("offset", static_cast<double>(head.offset));
@@ -118,6 +119,7 @@ std::optional<Head> read_head(base::Files& files, const std::string& log_path) {
     head.born_ns = large(root["born"]);
     head.unconfirmed = root["unconfirmed"].is_true();
     head.beyond = whole(root["beyond"]);
+    head.forked = whole(root["forked"]);
     head.sequence = whole(root["sequence"]);
     if (head.sequence == 0) return head;
     auto key = MessageId::parse(root["key"].string());
@@ -158,6 +160,7 @@ Result<Beginning> HeadFile::begin(base::Files& files, const std::string& log_pat
         }
         if (*fits) {
             from = head->end;
+            beginning.forked = head->forked;
             if (head->sequence > 0) {
                 state = FeedState{own, head->key, head->sequence, head->claimed, head->offset};
             }
@@ -183,6 +186,7 @@ HeadFile::HeadFile(base::Files& files, const std::string& log_path, const FeedId
     written_.feed = own;
     written_.unconfirmed = beginning.copied_or_restored;
     written_.beyond = beginning.beyond;
+    written_.forked = beginning.forked;
     if (beginning.own) take(*beginning.own, written_);
 }
 
@@ -216,11 +220,20 @@ Result<void> HeadFile::note(const std::optional<FeedState>& own, Offset end) {
 Result<void> HeadFile::saw_beyond(Sequence sequence) {
     Head head = written_;
     head.beyond = std::max(head.beyond, sequence);
-    if (!known_) {
-        written_ = head;
-        return {};
-    }
-    return write(std::move(head));
+    return keep(std::move(head));
+}
+
+Result<void> HeadFile::saw_fork(Sequence sequence) {
+    Head head = written_;
+    head.forked = sequence;
+    return keep(std::move(head));
+}
+
+/// For the next time where it may not be written yet.
+Result<void> HeadFile::keep(Head head) {
+    if (known_) return write(std::move(head));
+    written_ = std::move(head);
+    return {};
 }
 
 Result<void> HeadFile::confirm() {

@@ -23,6 +23,7 @@ struct Head {
     std::uint64_t device = 0, inode = 0, born_ns = 0;  ///< of the log file, see base::FileInfo
     bool unconfirmed = false;  ///< the folder was found copied or restored, and nobody asked since
     Sequence beyond = 0;       ///< a signed message of ours that was seen and is not in the log
+    Sequence forked = 0;       ///< one that is of another branch than the log's
 
     bool operator==(const Head&) const = default;
 };
@@ -38,6 +39,8 @@ struct Beginning {
     std::string why;
     /// A signed message of ours that somebody showed and that the log lacks: see `Head::beyond`.
     Sequence beyond = 0;
+    /// Of such a one that contradicts what the log has: see `Head::forked`.
+    Sequence forked = 0;
     /// The log has lost its end, or is another one, since the head was written: what was known of
     /// it by offsets from here on is void.
     std::optional<Offset> void_from;
@@ -66,10 +69,13 @@ class HeadFile {
     Result<void> note(const std::optional<FeedState>& own, Offset end);
     /// Somebody showed a signed message of ours that is not in the log: remembered until it is.
     Result<void> saw_beyond(Sequence sequence);
+    /// The same of one that is of another branch: remembered for as long as this log is here.
+    Result<void> saw_fork(Sequence sequence);
     /// Peers were asked: this folder is not taken for a copy or backup any more.
     Result<void> confirm();
 
  private:
+    Result<void> keep(Head head);
     Result<void> write(Head head);
 
     base::Files& files_;

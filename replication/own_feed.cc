@@ -22,7 +22,7 @@ void OwnFeed::begin(std::uint64_t now_ms) {
 }
 
 OwnFeed::Verdict OwnFeed::ask(const Known& known, std::uint64_t now_ms) {
-    if (known.signed_beyond > known.have) return Verdict::refuse;
+    if (known.forked > 0 || known.signed_beyond > known.have) return Verdict::refuse;
     // One that sends what it spoke of is no mere talker, however long it takes.
     if (have_ != 0 && known.have > have_) moved_ms_ = now_ms;
     have_ = known.have;
@@ -57,7 +57,8 @@ std::uint64_t OwnFeed::limit_ms() const {
 }
 
 bool OwnFeed::settles(const Known& known) const {
-    bool has_all = known.said && *known.said <= known.have && known.signed_beyond <= known.have;
+    bool has_all = known.forked == 0 && known.said && *known.said <= known.have &&
+                   known.signed_beyond <= known.have;
     bool nobody_to_ask = doubt_ == Doubt::restored && !known.follow_some && !known.said;
     return has_all || nobody_to_ask;
 }
@@ -67,6 +68,11 @@ void OwnFeed::look(const Known& known) {
 }
 
 std::string OwnFeed::waits_until(const Known& known) const {
+    if (known.forked > 0) {
+        return "until this folder has another branch of our feed: peers have a message " +
+               std::to_string(known.forked) +
+               " that is signed by us and contradicts ours, see docs/own-feed.md";
+    }
     if (known.signed_beyond > known.have) {
         return "until peers have sent " + span(known.have + 1, known.signed_beyond) + " of ours";
     }

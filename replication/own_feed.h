@@ -13,7 +13,7 @@ namespace sbot::replication {
 /// core: what is known comes in with every call, milliseconds from an arbitrary start too.
 ///
 /// - A signed message of ours beyond our log is a proof, whoever showed it: no publishing until the
-///   gap is filled.
+///   gap is filled. One that is of another branch than our log proves a fork: no publishing here.
 /// - What a peer merely says counts if we follow it, and for `note_wait_ms` without a message of
 ///   ours coming in. Strangers say what they like.
 /// - A folder that is a copy or was restored, or a start with `--recover`: peers are asked first. A
@@ -36,6 +36,7 @@ class OwnFeed {
         std::optional<Sequence> said;  ///< the most that a peer we follow has by its own words;
                                        ///< nothing: none has said anything
         bool follow_some = true;       ///< there is anybody whose word would count
+        Sequence forked = 0;           ///< one that contradicts ours was seen, if not 0
     };
 
     explicit OwnFeed(Doubt doubt) : doubt_(doubt) {}

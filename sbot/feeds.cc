@@ -40,10 +40,13 @@ struct Feeds::Run {
     Taken::End end = Taken::End::all;
     std::string why;
     bool is_own = false;
+    Sequence had = 0;
     Sequence beyond = 0;  // of an own message, signed, that does not follow
+    Sequence forked = 0;  // of one that contradicts what we have
 
     void check(const message::HmacKey& hmac);
     bool check_one(const Bytes& text, json::Document& document, const message::HmacKey& hmac);
+    bool is_other_branch(json::Value value, const message::HmacKey& hmac) const;
     void judge_signatures();
     bool bad(std::string text) {
         end = Taken::End::bad;
@@ -68,6 +71,7 @@ std::vector<Feeds::Run> Feeds::Run::verify_all(std::vector<Run> runs, message::H
 void Feeds::Run::check(const message::HmacKey& hmac) {
     good.reserve(texts.size());
     checked.messages.reserve(texts.size());
+    had = state ? state->sequence : 0;
     json::Document document;
     for (const Bytes& text : texts) {
         if (!check_one(text, document, hmac)) break;
@@ -80,8 +84,21 @@ void Feeds::Run::judge_signatures() {
     if (checked.good < good.size()) {
         good.resize(checked.good);
         bad(message::bad_signature().text);
+        // It was compared with something that is not ours, but signed it is.
+        if (forked > had) beyond = std::max(beyond, forked);
+        forked = 0;
     }
     checked.messages.clear();
+}
+
+/// Whether a message of the place of our last one, or of the next, is signed by us nevertheless.
+/// Anybody may send the last one again.
+bool Feeds::Run::is_other_branch(json::Value value, const message::HmacKey& hmac) const {
+    if (!is_own) return false;
+    auto alone = message::check_alone(value, hmac);
+    if (!alone || alone->author != feed) return false;
+    if (state && alone->key == state->id) return false;
+    return message::verify(*alone, hmac);
 }
 
 bool Feeds::Run::check_one(const Bytes& text, json::Document& document,
@@ -90,6 +107,11 @@ bool Feeds::Run::check_one(const Bytes& text, json::Document& document,
     json::Value value = value_of(document.root());
     double sequence = value["sequence"].number();
     double have = state ? static_cast<double>(state->sequence) : 0;
+    constexpr std::string_view other_branch = "it is of another branch of our own feed";
+    if (state && sequence == have && is_other_branch(value, hmac)) {
+        forked = state->sequence;
+        return bad(std::string(other_branch));
+    }
     if (state && sequence <= have) return true;
     if (value["author"].string() != feed.text()) {
         return bad("message of another feed than asked for");
@@ -105,6 +127,10 @@ bool Feeds::Run::check_one(const Bytes& text, json::Document& document,
     }
     if (auto usual = message::check_add_argument(value); !usual) return bad(usual.refusal().text);
     auto next = message::check(value, state ? &*state : nullptr, hmac);
+    if (!next && is_other_branch(value, hmac)) {
+        forked = (state ? state->sequence : 0) + 1;
+        return bad(std::string(other_branch));
+    }
     if (!next) return bad(next.refusal().text);
     std::optional<MessageId> previous;
     if (state) previous = state->id;
@@ -204,6 +230,7 @@ muxrpc::AsyncReply<std::string> Feeds::publish(json::Value content) {
         if (!works) co_return remote(std::move(works).error().in("nothing was published"));
         auto waiting = until_publish_is_safe();
         co_await waiting;
+        if (own_fork_ > 0) co_return RemoteError{fork_text()};
         if (Sequence have = latest(keys_.id); own_beyond_ > have) {
             co_return RemoteError{"this feed goes on elsewhere: message " +
                                   std::to_string(own_beyond_) + " is signed by us, here are " +
@@ -269,12 +296,28 @@ io::Task<std::vector<Taken>> Feeds::take(std::vector<replication::FeedRun> given
     co_return answers;
 }
 
+std::string Feeds::fork_text() const {
+    return "this feed goes on elsewhere, on another branch: a peer has a message " +
+           std::to_string(own_fork_) +
+           " that is signed by us and is not ours. The feed was used in two places, and what is "
+           "published here is of no use to whoever has the other branch. To go on with that one: "
+           "stop the server, move the folder flume away, and start with --recover "
+           "(docs/own-feed.md)";
+}
+
+void Feeds::seen_fork(Sequence sequence) {
+    if (own_fork_ > 0 && own_fork_ <= sequence) return;
+    own_fork_ = sequence;
+    if (on_own_fork_) on_own_fork_(sequence);
+}
+
 Taken Feeds::accept(Run& run) {
     Taken answer{0, run.end, std::move(run.why)};
     if (run.beyond > own_beyond_) {
         own_beyond_ = run.beyond;
         if (on_own_beyond_) on_own_beyond_(own_beyond_);
     }
+    if (run.forked > 0) seen_fork(run.forked);
     for (Verified& message : run.good) {
         // Another peer may have brought some of them meanwhile, or a write failed.
         const FeedState* state = ahead(run.feed);
@@ -287,6 +330,7 @@ Taken Feeds::accept(Run& run) {
         if (state != nullptr && message.previous != state->id) {
             answer.end = Taken::End::bad;
             answer.why = "two branches of one feed arrived at once";
+            if (run.is_own) seen_fork(message.state.sequence);
             break;
         }
         double received = time_.next();

@@ -52,9 +52,17 @@ class Feeds final : public replication::Intake {
     /// As known from an earlier run.
     void set_own_beyond(Sequence sequence) { own_beyond_ = sequence; }
 
+    /// The first message of our own, signed, that anybody showed us and that is of another branch
+    /// than our log; 0: none. Hears of the first one, and of an earlier one.
+    Sequence own_fork() const { return own_fork_; }
+    void on_own_fork(std::function<void(Sequence)> tell) { on_own_fork_ = std::move(tell); }
+    void set_own_fork(Sequence sequence) { own_fork_ = sequence; }
+    /// What it means and what to do, for people.
+    std::string fork_text() const;
+
     /// Signs and stores; gives the envelope. Refuses while a signed message of our own is known
-    /// that lies beyond our log: the next one would be a fork. Boxes content with `recps`, or
-    /// refuses.
+    /// that lies beyond our log, for the next one would be a fork, or that is one. Boxes content
+    /// with `recps`, or refuses.
     muxrpc::AsyncReply<std::string> publish(json::Value content);
     /// A complete message of any author from a local caller.
     muxrpc::AsyncReply<std::string> add(json::Value message);
@@ -95,6 +103,7 @@ class Feeds final : public replication::Intake {
                                                  bool is_contact);
     io::Task<std::vector<Run>> verified(std::vector<replication::FeedRun> runs);
     replication::Taken accept(Run& run);
+    void seen_fork(Sequence sequence);
 
     io::Pool& pool_;
     Writer& writer_;
@@ -106,8 +115,9 @@ class Feeds final : public replication::Intake {
     message::KeyTables key_tables_{limits::key_tables_bytes_max};
     io::Semaphore publishing_{1};
     std::function<io::Task<void>()> before_publish_, after_contact_;
-    std::function<void(Sequence)> on_own_beyond_;
+    std::function<void(Sequence)> on_own_beyond_, on_own_fork_;
     Sequence own_beyond_ = 0;   // a signed message of our own that we only saw
+    Sequence own_fork_ = 0;     // one that contradicts ours
     std::size_t own_runs_ = 0;  // being checked
     io::Event own_checked_;
     std::unordered_map<FeedId, Slot> slots_;

@@ -494,6 +494,12 @@ Result<void> Node::make_replicator() {
         if (auto ok = own_head_->saw_beyond(sequence); !ok) log_.warning("head", ok.error().what);
         own_guard_->seen_beyond();
     });
+    feeds_->set_own_fork(own_head_->beginning().forked);
+    if (feeds_->own_fork() > 0) own_guard_->seen_fork();
+    feeds_->on_own_fork([this](Sequence sequence) {
+        if (auto ok = own_head_->saw_fork(sequence); !ok) log_.warning("head", ok.error().what);
+        own_guard_->seen_fork();
+    });
     return {};
 }
 

@@ -57,6 +57,7 @@ OwnFeed::Known OwnGuard::known() const {
     OwnFeed::Known known;
     known.have = feeds_.latest(feeds_.own());
     known.signed_beyond = feeds_.own_beyond();
+    known.forked = feeds_.own_fork();
     known.follow_some = !friends_known_ || follows_some();
     auto hear = [&](const FeedId& peer, std::int64_t has) {
         if (has < 0 || !follows(peer)) return;
@@ -162,6 +163,8 @@ void OwnGuard::seen_beyond() {
     doubted_.set();
     doubted_.reset();
 }
+
+void OwnGuard::seen_fork() { log_.error("own feed", feeds_.fork_text()); }
 
 /// All that the peer has behind our last message but one. True if it has that one: of a feed that a
 /// peer does not know it gives nothing, which says nothing.

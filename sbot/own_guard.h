@@ -38,6 +38,8 @@ class OwnGuard {
     io::Task<void> question(muxrpc::Session& session, FeedId peer);
     /// `Feeds::own_beyond` has grown.
     void seen_beyond();
+    /// `Feeds::own_fork` is known by now.
+    void seen_fork();
     /// A peer has shown in another way than by EBT what it has of our feed.
     void shown(const FeedId& peer, Sequence has);
 

@@ -49,6 +49,8 @@ class OwnHead {
     void note(const Batch& batch);
     /// There is a signed message of ours that the log lacks.
     Result<void> saw_beyond(Sequence sequence);
+    /// There is one of another branch than the log's.
+    Result<void> saw_fork(Sequence sequence) { return head_->saw_fork(sequence); }
     /// Peers were asked: the folder is as good as any.
     void confirm();
 

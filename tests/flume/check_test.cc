@@ -430,6 +430,22 @@ TEST(Head, remembers_what_was_seen_beyond_the_log_until_it_is_there) {
     EXPECT_EQ(bench.begin().beyond, 0u);
 }
 
+TEST(Head, remembers_that_there_is_another_branch_while_the_log_is_the_same) {
+    HeadBench bench;
+    HeadFile head(bench.files, bench.path, feed_of(0), bench.begin());
+    bench.write(head, 0);
+    ASSERT_TRUE(head.saw_fork(2));
+    EXPECT_EQ(bench.begin().forked, 2u);
+    HeadFile again(bench.files, bench.path, feed_of(0), bench.begin());
+    bench.write(again, 1);
+    EXPECT_EQ(bench.begin().forked, 2u);
+    Bytes content = bench.files.content(bench.path);
+    content[30] ^= 1;
+    bench.files.put(bench.path, content);
+    EXPECT_TRUE(bench.begin().copied_or_restored);
+    EXPECT_EQ(bench.begin().forked, 0u) << "of this log nothing is known";
+}
+
 TEST(Head, remembers_what_was_seen_before_our_feed_was_known) {
     HeadBench bench;
     Beginning unknown;  // a long log without a head file

@@ -8,6 +8,7 @@ const path = require('path');
 const { spawnSync } = require('child_process');
 const pull = require('pull-stream');
 const ssb_keys = require('ssb-keys');
+const validate = require('ssb-validate');
 const { run, sleep, temporary_folder, test, until } = require('./lib/harness');
 const { call, close, collect, refusal } = require('./lib/rpc');
 const { Server, programs, random_caps } = require('./lib/server');
@@ -290,6 +291,45 @@ run(async () => {
         await chain_over_there();
         await close(our);
         await ours.stop();
+    });
+
+    await test('no publishing once somebody shows another branch that is signed by us', async () => {
+        const twice = await Server.start({ caps, name: 'twice' });
+        let rpc = await twice.client();
+        for (const text of ['one', 'two']) await post(rpc, text);
+        const mine = (await feed_at(rpc, twice.id)).map(({ value }) => value);
+        let state = validate.append(validate.initial(), null, mine[0]);
+        state.queue = [];
+        for (const text of ['elsewhere', 'and on']) {
+            const content = { type: 'post', text };
+            state = validate.appendNew(state, null, twice.keys, content, Date.now());
+        }
+        const other = state.queue.map(({ value }) => value);
+        const shows = await talker(twice, stranger);
+        for (const old of [...mine, other[0], { ...other[1], signature: other[0].signature }]) {
+            shows.say(old);
+        }
+        await sleep(300);
+        await post(rpc, 'three');
+        await close(shows.rpc);
+        state = validate.appendNew(state, null, twice.keys, { type: 'post', text: 'x' }, Date.now());
+        const again = await talker(twice, fellow);
+        again.say(state.queue[2].value);
+        const told = await until('the fork is seen', async () =>
+            (await call(rpc, 'status')).publishingWaits, 5000);
+        assert.match(told, /another branch of our feed: peers have a message 4/);
+        await close(again.rpc);
+        for (let round = 0; round < 2; round++) {
+            const { message } = await refusal(post(rpc, 'a fork'));
+            assert.match(message, /goes on elsewhere, on another branch/);
+            assert.strictEqual(await number_at(rpc, twice.id), 3);
+            await close(rpc);
+            await twice.stop();
+            if (round === 0) {
+                await twice.start();
+                rpc = await twice.client();
+            }
+        }
     });
 
     await test('JavaScript deleted our last message: its number is not used again', async () => {

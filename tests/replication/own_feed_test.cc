@@ -35,6 +35,17 @@ TEST(OwnFeed, is_refused_while_a_signed_message_lies_beyond_the_log) {
     }
 }
 
+TEST(OwnFeed, is_refused_where_another_branch_was_seen) {
+    OwnFeed own(Doubt::restored);
+    own.begin(0);
+    Known forked = has(5, 5);
+    forked.forked = 5;
+    EXPECT_EQ(own.ask(forked, 1000000), Verdict::refuse);
+    own.look(forked);
+    EXPECT_EQ(own.doubt(), Doubt::restored);
+    EXPECT_NE(own.waits_until(forked).find("a message 5"), std::string::npos);
+}
+
 TEST(OwnFeed, waits_ten_seconds_for_what_a_friend_merely_speaks_of) {
     OwnFeed own(Doubt::none);
     own.begin(500);

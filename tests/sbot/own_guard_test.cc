@@ -49,6 +49,7 @@ class OwnGuardTest : public testing::Test {
                                            [this] { ++settled; });
         store.feeds->before_publish([this] { return guard->clear_to_publish(); });
         store.feeds->on_own_beyond([this](Sequence) { guard->seen_beyond(); });
+        store.feeds->on_own_fork([this](Sequence at) { forks.push_back(at); });
     }
     void follow(const FeedId& feed) {
         store.publish(R"({"type":"contact","following":true,"contact":")" + feed.text() + "\"}");
@@ -62,6 +63,11 @@ class OwnGuardTest : public testing::Test {
             loop, [this] { return waiting.done(); }, 100);
         return waiting.done();
     }
+    /// One message, from anybody.
+    replication::Taken show(std::string message) {
+        return store.take(store.own.id, {base::to_bytes(message)});
+    }
+    std::string post() { return store.publish(R"({"type":"post","text":"on"})"); }
     /// A peer that has `count` messages of ours.
     void connect(const FeedId& peer, int count) {
         messages = feed_of(store.own, count);
@@ -95,6 +101,7 @@ class OwnGuardTest : public testing::Test {
     std::unique_ptr<Joined> both;
     io::Task<void> waiting, questioning;
     bool asked = false;
+    std::vector<Sequence> forks;
     int settled = 0;
     FeedId bob = pair_of(2).id, carol = pair_of(3).id;
 };
@@ -166,6 +173,52 @@ TEST_F(OwnGuardTest, stops_asking_a_peer_whose_branch_is_another) {
     connect(bob, 4);
     EXPECT_TRUE(comes(loop, [&] { return questioning.done(); }));
     EXPECT_EQ(store.feeds->latest(store.own.id), 2u);
+}
+
+TEST_F(OwnGuardTest, publishes_nothing_once_somebody_shows_another_branch) {
+    const std::vector<std::string> mine = feed_of(store.own, 4);
+    const std::vector<std::string> other = feed_of(store.own, 6, "other");
+    store.take(store.own.id, as_bytes(mine));
+    begin(Doubt::none);
+    // What we have, again; what we have not signed; an end of another branch long behind us.
+    store.take(store.own.id, as_bytes(mine));
+    show(mine[3]);
+    show(other[1]);
+    for (std::string forged : {other[3], other[4]}) {
+        const std::size_t at = forged.find("other");
+        show(forged.replace(at, 5, "wrong"));
+    }
+    EXPECT_TRUE(forks.empty());
+    EXPECT_EQ(store.feeds->own_beyond(), 0U);
+    EXPECT_NE(post().find("\"sequence\":5"), std::string::npos);
+
+    auto taken = show(other[5]);
+    EXPECT_EQ(taken.end, replication::Taken::End::bad);
+    EXPECT_EQ(forks, std::vector<Sequence>{6});
+    EXPECT_NE(post().find("goes on elsewhere, on another branch"), std::string::npos);
+    EXPECT_NE(guard->waits_until().find("a message 6"), std::string::npos);
+    EXPECT_EQ(store.feeds->latest(store.own.id), 5U);
+    // Told once; a contradiction at our last message is one as well.
+    show(other[5]);
+    EXPECT_EQ(forks.size(), 1U);
+    show(other[4]);
+    EXPECT_EQ(forks, (std::vector<Sequence>{6, 5}));
+}
+
+TEST_F(OwnGuardTest, takes_no_forged_message_for_a_branch_of_ours) {
+    const std::vector<std::string> mine = feed_of(store.own, 6);
+    store.take(store.own.id, as_bytes(feed_of(store.own, 4)));
+    begin(Doubt::none);
+    // A forged fifth that follows well, then the true fifth, which we lack: no other branch, but
+    // there is more of ours.
+    std::string forged = mine[4];
+    const std::size_t at = forged.find("\"signature\":\"") + 14;
+    forged[at] = forged[at] == 'A' ? 'B' : 'A';
+    store.take(store.own.id, {base::to_bytes(forged), base::to_bytes(mine[4])});
+    EXPECT_TRUE(forks.empty());
+    EXPECT_EQ(store.feeds->own_beyond(), 5U);
+    store.take(store.own.id, {base::to_bytes(mine[4])});
+    EXPECT_NE(post().find("\"sequence\":6"), std::string::npos);
 }
 
 TEST_F(OwnGuardTest, says_for_what_publishing_waits_while_it_does) {
