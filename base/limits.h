@@ -231,6 +231,10 @@ inline constexpr std::size_t ebt_feeds_max = 200000;
 /// Feeds that we do not want of which a peer's sequence is remembered, by peer; what it says of
 /// others costs a byte each.
 inline constexpr std::size_t ebt_unwanted_numbers_max = 4096;
+/// Feeds and peers of which it is remembered that the peer sent a bad message of the feed, some 130
+/// bytes each; the oldest is forgotten. Keys cost nothing, so whoever likes can fill it; who is
+/// forgotten is asked again, and refused with his next bad message.
+inline constexpr std::size_t ebt_refusals_max = 20000;
 /// Feeds in one item of notes: some 60 bytes each, well below a frame.
 inline constexpr std::size_t ebt_notes_per_item_max = 50000;
 /// Messages that came and wait to be checked: of one peer, enough for two jobs, and of all.

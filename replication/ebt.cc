@@ -185,7 +185,14 @@ void Ebt::block(const FeedId& from, const FeedId& to, bool blocked) {
 }
 
 void Ebt::refused(const FeedId& feed, const FeedId& from_peer) {
-    if (refused_.insert({feed, from_peer}).second) withdraw(feed, from_peer);
+    auto [place, is_new] = refused_.insert({feed, from_peer});
+    if (!is_new) return;
+    refusals_.push_back(place);
+    if (refusals_.size() > limits::ebt_refusals_max) {
+        refused_.erase(refusals_.front());
+        refusals_.pop_front();
+    }
+    withdraw(feed, from_peer);
 }
 
 /// Ends what goes on with a peer about a feed that it may not have or give any more.

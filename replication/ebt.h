@@ -57,7 +57,8 @@ class Ebt {
     void block(const FeedId& from, const FeedId& to, bool blocked);
     /// The log grew: `latest` is on the disk. Several messages of one feed may be told at once.
     void stored(const FeedId& feed, Sequence latest);
-    /// A message of that feed from that peer was bad: it gives us that feed no more.
+    /// A message of that feed from that peer was bad: it gives us that feed no more, until restart,
+    /// or until `limits::ebt_refusals_max` later ones made it forgotten.
     void refused(const FeedId& feed, const FeedId& peer);
     /// What came did not follow on what we have, or could not be stored: somebody is asked for it
     /// again at a `tick`.
@@ -219,6 +220,7 @@ class Ebt {
     std::vector<Slot> awake_;
     std::set<std::pair<FeedId, FeedId>> blocks_;   // feed, peer
     std::set<std::pair<FeedId, FeedId>> refused_;  // the same, for bad messages
+    std::deque<std::set<std::pair<FeedId, FeedId>>::iterator> refusals_;  // the oldest first
 };
 
 }  // namespace sbot::replication

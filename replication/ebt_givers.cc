@@ -303,6 +303,7 @@ std::size_t Ebt::memory_bytes() const {
     std::size_t bytes = index_.size() * (sizeof(std::pair<FeedId, std::uint32_t>) + 16) +
                         index_.bucket_count() * sizeof(void*);
     for (const FeedRow& row : rows_) bytes += row.memory_bytes();
+    bytes += refusals_.size() * (sizeof(std::pair<FeedId, FeedId>) + 8 * sizeof(void*));
     return bytes;
 }
 

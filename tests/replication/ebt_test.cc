@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "tests/vectors.h"
 
 namespace sbot::replication {
@@ -173,6 +174,27 @@ TEST(Ebt, asks_another_when_the_giver_sends_bad_messages) {
     auto asked = ebt.take_notes(q);
     ASSERT_TRUE(asked);
     EXPECT_EQ(asked->back().note, (Note{1, true, true}));
+}
+
+TEST(Ebt, forgets_old_refusals_where_there_are_many) {
+    Ebt ebt(id_of(0), 1);
+    ebt.request(id_of(9), true, 1);
+    Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
+    ebt.refused(id_of(9), id_of(1));
+    std::uint32_t stranger = 100;
+    for (; stranger < 100 + limits::ebt_refusals_max - 1; ++stranger) {
+        ebt.refused(id_of(9), id_of(stranger));
+    }
+    EXPECT_TRUE(ebt.is_refused(id_of(9), id_of(1)));
+    const std::size_t full = ebt.memory_bytes();
+    for (int i = 0; i < 1000; ++i) ebt.refused(id_of(9), id_of(stranger++));
+    EXPECT_EQ(ebt.memory_bytes(), full);
+    EXPECT_FALSE(ebt.is_refused(id_of(9), id_of(1)));
+    // It has another chance, and loses it again.
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {4, true, false}}}, 0);
+    EXPECT_TRUE(ebt.message(p, id_of(9), 2, 100));
+    ebt.refused(id_of(9), id_of(1));
+    EXPECT_FALSE(ebt.message(p, id_of(9), 2, 200));
 }
 
 TEST(Ebt, replaces_a_silent_giver_in_less_than_five_seconds) {
