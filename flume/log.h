@@ -94,8 +94,8 @@ class Log {
     virtual Result<std::unique_ptr<Cursor>> scan(Range range) const = 0;
 
     /// Overwrites the data of these entries with zero bytes. Nothing moves; deleting twice is no
-    /// error. All offsets are checked before any is touched. Errors: `not_found`, `io`; `corrupt` if
-    /// it is not `in_place`.
+    /// error. All offsets are checked before any is touched. Errors: `not_found`, `io`; `corrupt`
+    /// if it is not `in_place`.
     virtual Result<void> del(std::span<const Offset> entries) = 0;
 
     /// Says which log this is: another number than last time means another log, whatever the

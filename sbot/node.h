@@ -110,7 +110,7 @@ class Node {
     std::shared_ptr<flume::OffsetLog> entries_;  // shared with reading jobs in the pool
     std::unique_ptr<OwnHead> own_head_;
     bool deletions_finished_ = false;  // at this start
-    std::string last_failure_;  // of the log, as it was told
+    std::string last_failure_;         // of the log, as it was told
     std::unique_ptr<flume::CoreView> view_;
     std::shared_ptr<CommitNews> news_ = std::make_shared<CommitNews>();
 

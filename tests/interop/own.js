@@ -293,7 +293,7 @@ run(async () => {
         await ours.stop();
     });
 
-    await test('no publishing once somebody shows another branch that is signed by us', async () => {
+    await test('no publishing once a peer shows another branch that we signed', async () => {
         const twice = await Server.start({ caps, name: 'twice' });
         let rpc = await twice.client();
         for (const text of ['one', 'two']) await post(rpc, text);
@@ -312,7 +312,8 @@ run(async () => {
         await sleep(300);
         await post(rpc, 'three');
         await close(shows.rpc);
-        state = validate.appendNew(state, null, twice.keys, { type: 'post', text: 'x' }, Date.now());
+        const content = { type: 'post', text: 'x' };
+        state = validate.appendNew(state, null, twice.keys, content, Date.now());
         const again = await talker(twice, fellow);
         again.say(state.queue[2].value);
         const told = await until('the fork is seen', async () =>
