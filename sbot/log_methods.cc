@@ -228,7 +228,8 @@ SourceReply by_feed(LogServices& services, Reply<UserOptions> options, bool for_
 }
 
 /// A server of the reference answers calls for a feed that it does not have, or not so far, from
-/// another place, before it has looked at other options: with nothing, or live with bare messages.
+/// another place, before it has looked at other options: with nothing, or live with bare messages
+/// from the asked one on.
 SourceReply history(LogServices& services, const Request& request, bool for_peer) {
     json::Value given = request.arg(0);
     auto feed = FeedId::parse(given["id"].string());
@@ -241,7 +242,8 @@ SourceReply history(LogServices& services, const Request& request, bool for_peer
     UserOptions options;
     options.id = feed->text();
     options.stream.live = true;
-    options.stream.old = options.stream.keys = options.stream.sync = false;
+    options.stream.keys = options.stream.sync = false;
+    options.stream.gte = history_from(given);
     return by_feed(services, std::move(options), for_peer);
 }
 

@@ -211,6 +211,7 @@ async function bounds() {
 
 /** Streams that go on, opened on both sides before something new arrives on both. */
 async function living() {
+    const late = ssb_keys.generate();
     const cases = [
         ['createLogStream', { live: true, limit: 2 }],
         ['createLogStream', { live: true, limit: 2, sync: false }],
@@ -226,6 +227,7 @@ async function living() {
         ['createHistoryStream', { id: ours.id, live: true, seq: 1001, keys: false }],
         ['createHistoryStream', { id: friend.id, live: true, seq: 41, old: false }],
         ['createHistoryStream', { id: friend.id, live: true, seq: 30, old: false }],
+        ['createHistoryStream', { id: late.id, live: true, seq: 2, limit: 1 }],
         ['messagesByType', { type: 'post', live: true, limit: 1 }],
         ['messagesByType', { type: 'post', live: true, old: false, private: true }],
         ['messagesByType', { type: 'poem', live: true }]
@@ -253,6 +255,9 @@ async function living() {
                                Date.now());
     const last = state.queue[state.queue.length - 1];
     await same('add of a foreign message', (rpc) => call(rpc, 'add', last.value));
+    for (const { value } of make_feed(late, 3, () => ({ type: 'post', text: 'late' }))) {
+        await same('add of a message of a new feed', (rpc) => call(rpc, 'add', value));
+    }
     await sleep(1500);
     for (const { sentence, sides } of open) {
         await test(sentence, async () => {
