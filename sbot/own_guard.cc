@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
 #include "base/limits.h"
+#include "replication/puller.h"
 
 namespace sbot::app {
 namespace {
@@ -15,13 +15,6 @@ constexpr std::uint64_t step_ms = 100;
 constexpr std::size_t run_messages_max = 64;
 // A peer that did not have what we lack may have got it by then.
 constexpr std::uint64_t question_again_ms = 10000;
-
-std::string history_arguments(const FeedId& own, Sequence from) {
-    json::Writer out;
-    out.begin_array().begin_object().member("id", own.text());
-    out.member("seq", static_cast<double>(from)).member("keys", false).end_object().end_array();
-    return std::move(out).text();
-}
 
 }  // namespace
 
@@ -171,7 +164,8 @@ void OwnGuard::seen_fork() { log_.error("own feed", feeds_.fork_text()); }
 io::Async<bool> OwnGuard::fetch(muxrpc::Session& session) {
     const FeedId& own = feeds_.own();
     Sequence from = std::max<Sequence>(feeds_.latest(own), 1);
-    auto stream = session.source("createHistoryStream", history_arguments(own, from));
+    auto stream =
+        session.source("createHistoryStream", replication::history_arguments(own, from, false));
     bool any = false;
     while (true) {
         auto batch = co_await stream->next_batch(run_messages_max);

@@ -63,10 +63,15 @@ void read_listeners(const Config& config, Settings& settings) {
     }
 }
 
-void read_keys(const Config& config, Settings& settings) {
-    if (auto network = base::from_base64(config.all.at("caps.shs").text())) {
+void read_network(const Tree& given, Settings& settings) {
+    auto network = base::from_base64(given.at("caps.shs").text());
+    if (network && network->size() == shs::NetworkKey::size) {
         settings.network = shs::NetworkKey(std::span<const std::uint8_t, 32>(*network));
     }
+}
+
+void read_keys(const Config& config, Settings& settings) {
+    read_network(config.all, settings);
     const Tree& sign = config.all.at("caps.sign");
     if (!sign.is_null()) settings.hmac = message::HmacKey::parse(sign.text());
     for (std::string& each : texts_of(config.all["master"])) {
@@ -153,10 +158,7 @@ void ask_named(Settings& settings, const Tree& named) {
     if (named["host"].truthy()) settings.host = named["host"].text();
     settings.port = port_of(named["port"], settings.port);
     if (auto key = FeedId::parse(named["key"].text())) settings.key = key;
-    auto network = base::from_base64(named.at("caps.shs").text());
-    if (network && network->size() == shs::NetworkKey::size) {
-        settings.network = shs::NetworkKey(std::span<const std::uint8_t, 32>(*network));
-    }
+    read_network(named, settings);
 }
 
 }  // namespace

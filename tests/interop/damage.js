@@ -63,11 +63,15 @@ const removals = {
     'contacts.sqlite and peers.sqlite are removed': [['contacts', 'peers'], sqlite_files]
 };
 
+/** A fresh one in place of what is there. */
+function copy(from, to) {
+    fs.rmSync(to, { recursive: true, force: true });
+    fs.cpSync(from, to, { recursive: true, filter: (name) => !name.endsWith('/socket') });
+}
+
 /** Files of the index are removed, or others put in their place: each call is answered. */
 async function removed(good, folder, random, title, [names, suffixes], instead) {
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.cpSync(good.folder, folder, { recursive: true,
-                                     filter: (name) => !name.endsWith('/socket') });
+    copy(good.folder, folder);
     await test(title, async () => {
         const server = await Server.prepare({ name: 'removed', folder });
         let count = written;
@@ -154,9 +158,7 @@ run(async () => {
         const random = numbers(round);
         const at_rest = random(2) === 0;
         const behind = random(2) === 0;
-        fs.rmSync(folder, { recursive: true, force: true });
-        fs.cpSync(good.folder, folder, { recursive: true,
-                                         filter: (name) => !name.endsWith('/socket') });
+        copy(good.folder, folder);
         let what = 'nothing';
         const title = `damage ${round}, ${at_rest ? 'at rest' : 'at work'}` +
             (behind ? ', behind' : '');
