@@ -126,6 +126,10 @@ inline constexpr std::size_t core_loader_run_bytes = std::size_t{2} << 20;
 inline constexpr std::size_t core_builder_cache_bytes = std::size_t{4} << 20;
 /// A name of a message, feed, blob or channel: of a channel, 30 UTF-16 units of up to three bytes.
 inline constexpr std::size_t name_bytes_max = 91;
+/// Pages in the core view's write-ahead log, 4 kB each, from which on they are brought into its
+/// file where nobody waits, and where somebody always does.
+inline constexpr int core_view_log_pages = 8000;
+inline constexpr int core_view_log_pages_max = 32000;
 /// A log with more bytes than this beyond an empty index is worth a full build.
 inline constexpr std::size_t core_build_bytes_min = std::size_t{8} << 20;
 /// Entries of one transaction where nobody waits: with 250, four times the work of 5,000.

@@ -84,6 +84,8 @@ Result<void> CoreView::start() {
     database_->on_row([this](std::string_view table, bool updated) {
         changed_ |= parts_changed(table, updated);
     });
+    log_pages_ = 0;
+    database_->on_commit([this](int log_pages) { log_pages_ = log_pages; });
     wal_look_at_ = options_.wal_bytes_max;
     return prepare();
 }
@@ -174,7 +176,18 @@ Result<void> CoreView::check() {
 void CoreView::after_commit() {
     if (options_.committed && changed_ != 0) options_.committed(changed_);
     changed_ = 0;
+    if (log_pages_ >= limits::core_view_log_pages_max) {
+        // Done when there is time again, if not now.
+        auto done = checkpoint();
+        (void)done.has_value();
+    }
     if (options_.wal_bytes_max > 0) watch_wal();
+}
+
+Result<void> CoreView::checkpoint() {
+    if (!database_ || held_) return {};
+    log_pages_ = 0;
+    return database_->checkpoint();
 }
 
 void CoreView::watch_wal() {

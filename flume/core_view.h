@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "flume/boot_mark.h"
 #include "flume/core_parts.h"
 #include "flume/file_place.h"
@@ -91,6 +93,12 @@ class CoreView final : public View {
     Result<void> hold();
     Result<void> commit();
 
+    /// Brings the write-ahead log into the file once it is long: a part of a second, which a commit
+    /// does not take, so that what is new can be told of first. To be called after commits; where
+    /// it is not, they do it themselves, late. `log_is_long`: any thread.
+    bool log_is_long() const { return log_pages_ >= limits::core_view_log_pages; }
+    Result<void> checkpoint();
+
     /// Around `retract` and what it is about: whoever opens the view between the two finds it of
     /// no use, so a crash there leaves no difference between log and view.
     Result<void> distrust();
@@ -146,6 +154,7 @@ class CoreView final : public View {
     bool was_spoilt_ = false;
     RowMaker maker_;
     std::optional<sqlite::Database> database_;
+    std::atomic<int> log_pages_ = 0;
     mutable std::mutex places_mutex_;
     std::vector<FilePlace> places_;  // of what is open
     std::unique_ptr<CoreTables> tables_;

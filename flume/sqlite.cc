@@ -213,6 +213,24 @@ Result<void> Database::explained(Result<void> done) {
     return *std::exchange(consent_->refused, std::nullopt);
 }
 
+void Database::on_commit(OnCommit heard) {
+    on_commit_ = std::make_unique<OnCommit>(std::move(heard));
+    sqlite3_wal_hook(
+        db_.get(),
+        [](void* whom, sqlite3*, const char*, int log_pages) {
+            (*static_cast<OnCommit*>(whom))(log_pages);
+            return SQLITE_OK;
+        },
+        on_commit_.get());
+}
+
+Result<void> Database::checkpoint() {
+    int result =
+        sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (result != SQLITE_OK && (result & 0xff) != SQLITE_BUSY) return failed(db_.get(), result);
+    return {};
+}
+
 Result<bool> Database::truncate_log(int busy_ms) {
     sqlite3_busy_timeout(db_.get(), busy_ms);
     int result =

@@ -146,6 +146,13 @@ class Database {
     using BeforeCommit = std::function<Result<void>()>;
     void before_commit(BeforeCommit asked);
 
+    /// Hears after each commit how many pages the write-ahead log has. It is the hearer's from then
+    /// on to `checkpoint` where it grows long: a commit does not any more.
+    using OnCommit = std::function<void(int log_pages)>;
+    void on_commit(OnCommit heard);
+    /// Brings the write-ahead log into the file as far as no reader needs it, and waits for nobody;
+    /// the next commit begins it anew if that was all of it.
+    Result<void> checkpoint();
     /// Brings the write-ahead log into the file and cuts it to nothing, waiting `busy_ms` for those
     /// who read; false if one of them goes on for longer.
     Result<bool> truncate_log(int busy_ms);
@@ -172,7 +179,8 @@ class Database {
     /// `done`, but the reason of a refusal in place of SQLite's words for it.
     Result<void> explained(Result<void> done);
 
-    std::unique_ptr<OnRow> on_row_;  // SQLite has its address, and the next one's
+    std::unique_ptr<OnRow> on_row_;  // SQLite has its address, and those of the next two
+    std::unique_ptr<OnCommit> on_commit_;
     std::shared_ptr<Consent> consent_;
     std::unique_ptr<sqlite3, Close> db_;
     // What each transaction needs, compiled once.

@@ -263,6 +263,8 @@ io::Task<void> Indexer::run() {
         if (!urgent_ && (overdue || (waiting_.empty() && !failed_))) {
             auto searching = take_in_texts();
             co_await searching;
+            auto tidying = write_back();
+            co_await tidying;
             continue;
         }
         // By turns, or one who publishes on and on would keep out all others.
@@ -274,7 +276,17 @@ io::Task<void> Indexer::run() {
                               limits::index_rest_ms_max);
         moved_on_.set();
         moved_on_.reset();
+        auto tidying = write_back();
+        co_await tidying;
     }
+}
+
+/// After those who wait have heard. An error comes back with whatever is to be indexed next.
+io::Task<void> Indexer::write_back() {
+    if (urgent_ || !view_.log_is_long()) co_return;
+    auto working = lane_.run(&flume::CoreView::checkpoint, std::ref(view_));
+    auto done = co_await working;
+    (void)done.has_value();
 }
 
 io::Task<void> Indexer::until_due() {
@@ -432,6 +444,8 @@ io::Async<flume::Damage> Indexer::catch_up() {
         if (!indexed) co_return std::move(indexed).error().in("index");
         covers(indexed->upto);
         damage.add(indexed->progress.damage);
+        auto tidying = write_back();
+        co_await tidying;
         if (!indexed->progress.level) continue;
         catching_up_ = false;
         // Some may have been stored since the start, and gone in as single entries.

@@ -117,6 +117,7 @@ class Indexer {
     io::Task<void> take_in_order();
     io::Task<void> take_in_ahead();
     io::Task<void> take_in_texts();
+    io::Task<void> write_back();
     io::Task<void> drained();
     void texts_are(bool level);
     void put_back(std::size_t taken);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/memory_files.h"
@@ -71,9 +72,8 @@ class OtherProcess {
     pid_t child_;
 };
 
-constexpr std::uint64_t wal_bytes_max = 2 << 20;
-
 struct Bench {
+    std::uint64_t wal_bytes_max = 2 << 20;
     test::TemporaryFolder folder;
     base::MemoryFiles files;
     std::unique_ptr<OffsetLog> log;
@@ -104,14 +104,49 @@ struct Bench {
             ASSERT_TRUE(catch_up(*view, *log, 100));
         }
     }
+    /// All in one transaction.
+    void add_together(int messages) {
+        std::vector<std::string> texts;
+        for (; messages > 0; --messages) texts.push_back(message(count++));
+        std::vector<ByteView> batch;
+        for (const std::string& text : texts) batch.push_back(base::bytes_of(text));
+        ASSERT_TRUE(log->append(batch));
+        ASSERT_TRUE(log->sync());
+        ASSERT_TRUE(catch_up(*view, *log, 100));
+    }
 };
 
 TEST(WriteAheadLog, is_cut_at_its_bound_where_nobody_reads) {
     Bench bench;
     bench.open();
     bench.add(400);
-    EXPECT_LT(bench.wal_bytes(), wal_bytes_max + (1 << 20));
+    EXPECT_LT(bench.wal_bytes(), bench.wal_bytes_max + (1 << 20));
     EXPECT_TRUE(bench.stuck.empty());
+}
+
+TEST(WriteAheadLog, is_brought_into_the_file_on_demand_or_at_its_longest) {
+    Bench bench;
+    bench.wal_bytes_max = 0;
+    bench.open();
+    while (!bench.view->log_is_long() && bench.count < 20000) bench.add_together(100);
+    ASSERT_TRUE(bench.view->log_is_long());
+    const auto bytes = bench.wal_bytes();
+    ASSERT_TRUE(bench.view->checkpoint());
+    EXPECT_FALSE(bench.view->log_is_long());
+    // Begun anew, in the same file.
+    bench.add_together(100);
+    EXPECT_FALSE(bench.view->log_is_long());
+    EXPECT_EQ(bench.wal_bytes(), bytes);
+    constexpr std::uint64_t longest = std::uint64_t{limits::core_view_log_pages_max} * 5000;
+    std::uint64_t most = 0;
+    for (bool was_long = false; bench.count < 40000; was_long = bench.view->log_is_long()) {
+        bench.add_together(100);
+        most = std::max(most, bench.wal_bytes());
+        if (was_long && !bench.view->log_is_long()) break;
+    }
+    EXPECT_FALSE(bench.view->log_is_long());
+    EXPECT_GT(most, bytes);
+    EXPECT_LT(most, longest);
 }
 
 TEST(WriteAheadLog, that_a_reader_of_another_process_holds_up_is_told_and_left_to_it) {
@@ -122,7 +157,7 @@ TEST(WriteAheadLog, that_a_reader_of_another_process_holds_up_is_told_and_left_t
     other.read();
     while (bench.stuck.empty() && bench.count < 2000) bench.add(1);
     ASSERT_EQ(bench.stuck.size(), 1u);
-    EXPECT_GE(bench.stuck[0], wal_bytes_max);
+    EXPECT_GE(bench.stuck[0], bench.wal_bytes_max);
     // It is not told again for every message.
     bench.add(3);
     EXPECT_EQ(bench.stuck.size(), 1u);
@@ -132,7 +167,7 @@ TEST(WriteAheadLog, that_a_reader_of_another_process_holds_up_is_told_and_left_t
     ASSERT_TRUE(builder.build(*bench.log));
     ASSERT_TRUE(bench.view->adopt(*bench.log));
     bench.add(400);
-    EXPECT_LT(bench.wal_bytes(), wal_bytes_max + (1 << 20));
+    EXPECT_LT(bench.wal_bytes(), bench.wal_bytes_max + (1 << 20));
     EXPECT_EQ(bench.stuck.size(), 1u);
     // The other process has seen its own snapshot all the time, and now that there is a newer file.
     EXPECT_EQ(other.end(), 100);
