@@ -1,18 +1,15 @@
 #include "flume/deletion.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "flume/envelope.h"
+#include "flume/frame.h"
 
 namespace sbot::flume {
 
 namespace {
 
 constexpr std::size_t entries_at_once = 1000;
-
-/// No message holds a zero byte: somebody began to blank it.
-bool is_half_blank(ByteView data) { return std::memchr(data.data(), 0, data.size()) != nullptr; }
 
 Result<void> level(View& view, const Log& log) {
     for (;;) {
@@ -45,7 +42,7 @@ Result<void> blank(Log& log, std::span<const Deleted> entries) {
         auto data = log.get(*entry.offset);
         if (!data && data.error().code == Errc::not_found) continue;
         if (!data) return std::move(data).error();
-        if (is_half_blank(*data) || deleted_of({*entry.offset, *data}) == entry)
+        if (is_being_deleted(*data) || deleted_of({*entry.offset, *data}) == entry)
             offsets.push_back(*entry.offset);
     }
     if (!offsets.empty()) {

@@ -2,21 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/checked_line.h"
 #include "base/json.h"
+#include "flume/frame.h"
 #include "flume/view.h"
 
 namespace sbot::flume {
 namespace {
 
 constexpr std::size_t marks_max = 24;
-
-/// No message holds a zero byte: somebody is blanking it just now, or has.
-bool is_blank(ByteView data) {
-    return std::memchr(data.data(), 0, data.size()) != nullptr || is_stand_in(data);
-}
 
 std::optional<std::uint64_t> whole(json::Value value) {
     double number = value.number(-1);
@@ -233,7 +228,7 @@ Result<bool> Follower::is_there(const Position::Mark& mark) const {
     if (*got < record.size()) return false;
     auto data = whole_record(record, mark.offset, options_.mode);
     if (!data || data->size() + overhead(options_.mode) != record.size()) return false;
-    return base::crc32(*data) == mark.sum || is_blank(*data);
+    return base::crc32(*data) == mark.sum || is_being_deleted(*data);
 }
 
 /// True if what was given last is still there; else goes back to where it is.
@@ -288,7 +283,7 @@ Result<bool> Follower::read_log(std::size_t count_max) {
         last = {at, position_.next, 0};
         last_data = *data;
         // The sum of what is blank, or will be: any that fits its length will do then.
-        if (is_gone(at, *data) || is_blank(*data)) {
+        if (is_gone(at, *data) || is_being_deleted(*data)) {
             last.sum = base::crc32(*data);
             last_data = {};
             continue;

@@ -61,6 +61,12 @@ inline bool is_stand_in(ByteView data) {
 /// True of the data of a deleted record.
 inline bool counts_as_deleted(ByteView data) { return all_zero(data) || is_stand_in(data); }
 
+/// True also of one that somebody is blanking just now, or did not blank to the end: no message
+/// holds a zero byte.
+inline bool is_being_deleted(ByteView data) {
+    return std::memchr(data.data(), 0, data.size()) != nullptr || is_stand_in(data);
+}
+
 /// What ssb-db stores, or deleted. A JSON text holds no zero bytes, which each length must, so no
 /// part of a message can pass for a record whose data looks like this.
 inline bool looks_stored(ByteView data) {
