@@ -69,9 +69,9 @@ class Log {
 
     /// Appends all of the batch, or nothing, in one write; gives the offset of each entry.
     /// Readers see the entries when this returns, the disk has them after `sync`. The batch is not
-    /// empty. Errors: `invalid` for an entry that is empty, too long or all zero bytes; `limit` if
-    /// the log would outgrow its format; `denied` if somebody else has appended; `corrupt` if it is
-    /// not `in_place`; `io`.
+    /// empty. Errors: `invalid` for an entry that is empty, too long or would count as deleted;
+    /// `limit` if the log would outgrow its format; `denied` if somebody else has appended;
+    /// `corrupt` if it is not `in_place`; `io`.
     virtual Result<std::vector<Offset>> append(std::span<const ByteView> batch) = 0;
 
     /// Everything appended is on the disk when this returns. Once it failed, so do all later calls
