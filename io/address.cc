@@ -15,6 +15,8 @@ namespace sbot::io {
 
 namespace {
 
+constexpr std::size_t unix_path_bytes_max = sizeof sockaddr_un{}.sun_path - 1;
+
 std::string ip_text(int family, const void* bytes) {
     char text[INET6_ADDRSTRLEN] = "";
     inet_ntop(family, bytes, text, sizeof text);
@@ -125,15 +127,19 @@ Async<std::vector<Address>> look_up(Loop& loop, std::string host, std::uint16_t 
     co_return found;
 }
 
+bool is_unix_path(const std::string& path) {
+    return !path.empty() && path.size() <= unix_path_bytes_max &&
+           path.find('\0') == std::string::npos;
+}
+
 Result<Address> unix_address(const std::string& path) {
-    Address address;
-    auto& as_unix = reinterpret_cast<sockaddr_un&>(address.storage);
-    if (path.empty() || path.size() >= sizeof as_unix.sun_path ||
-        path.find('\0') != std::string::npos) {
+    if (!is_unix_path(path)) {
         return base::error(Errc::invalid, "a unix socket's path has 1 to " +
-                                              std::to_string(sizeof as_unix.sun_path - 1) +
+                                              std::to_string(unix_path_bytes_max) +
                                               " bytes, use a shorter one than: " + path);
     }
+    Address address;
+    auto& as_unix = reinterpret_cast<sockaddr_un&>(address.storage);
     as_unix.sun_family = AF_UNIX;
     std::copy(path.begin(), path.end(), as_unix.sun_path);
     address.size = sizeof(sockaddr_un);

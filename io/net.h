@@ -56,6 +56,9 @@ class Socket final : public ByteStream {
 Async<std::unique_ptr<Socket>> dial_tcp(Loop& loop, std::string host, std::uint16_t port,
                                         std::uint64_t timeout_ms);
 
+/// Whether a unix socket can have that path: it is short enough.
+bool is_unix_path(const std::string& path);
+
 /// Connects to a unix socket. Errors: invalid (path too long), not_found (no such file), io.
 Async<std::unique_ptr<Socket>> dial_unix(Loop& loop, std::string path);
 

@@ -1,9 +1,7 @@
 #include "sbot/data_folder.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -155,8 +153,6 @@ Result<void> check_socket_place(const std::string& path) {
     if (lstat(path.c_str(), &info) != 0 || S_ISSOCK(info.st_mode)) return {};
     return error(Errc::denied, path + " is no socket, but we listen there: move it away");
 }
-
-bool is_socket_path(const std::string& path) { return path.size() < sizeof sockaddr_un{}.sun_path; }
 
 Result<void> check_room_for_files(std::size_t count) {
     std::vector<int> files;

@@ -46,8 +46,6 @@ Result<message::KeyPair> load_or_make_secret(const std::string& folder, base::Ra
 
 /// Only a socket may stand where ours is to be: anything else is not ours to remove.
 Result<void> check_socket_place(const std::string& path);
-/// Whether it is short enough for a socket to be there.
-bool is_socket_path(const std::string& path);
 
 /// Whether so many more files can be opened: with less, not even libuv gets what it needs, and it
 /// does not forgive that.

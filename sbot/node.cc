@@ -71,7 +71,7 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     auto lock = FolderLock::take(folder);
     if (!lock) return std::move(lock).error();
     if (std::string place = folder + "/socket";
-        settings.unix_socket && !settings.net.empty() && !is_socket_path(place)) {
+        settings.unix_socket && !settings.net.empty() && !io::is_unix_path(place)) {
         settings.unix_socket = false;
         log.warning("folder", "no unix socket is made, its path would be too long: " + place +
                                   ". Programs here use the net address; a shorter --path helps");
