@@ -234,16 +234,16 @@ SourceReply history(LogServices& services, const Request& request, bool for_peer
     json::Value given = request.arg(0);
     auto feed = FeedId::parse(given["id"].string());
     const message::FeedState* state = feed ? services.feeds.stored(*feed) : nullptr;
-    const bool beyond = state != nullptr
-                            ? history_from(given) > static_cast<double>(state->sequence)
-                            : services.reading.ready().is_set();
+    const double from = history_from(given);
+    const bool beyond = state != nullptr ? from > static_cast<double>(state->sequence)
+                                         : services.reading.ready().is_set();
     if (!feed || !beyond) return by_feed(services, history_options(given), for_peer);
     if (!given["live"].truthy()) return SourceReply(std::make_unique<Empty>());
     UserOptions options;
     options.id = feed->text();
     options.stream.live = true;
     options.stream.keys = options.stream.sync = false;
-    options.stream.gte = history_from(given);
+    options.stream.gte = from;
     return by_feed(services, std::move(options), for_peer);
 }
 

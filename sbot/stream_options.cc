@@ -82,6 +82,11 @@ std::optional<RemoteError> check_standard(json::Value given) {
 
 bool is_object(json::Value value) { return value.is_object() || value.is_array(); }
 
+/// What a call of createHistoryStream says of where it begins.
+json::Value history_start(json::Value given) {
+    return given["sequence"].truthy() ? given["sequence"] : given["seq"];
+}
+
 }  // namespace
 
 RemoteError param_required() { return {"Param 0 is required", "UsageError"}; }
@@ -152,7 +157,7 @@ muxrpc::Reply<UserOptions> user_options(json::Value given) {
 }
 
 double history_from(json::Value given) {
-    json::Value from = given["sequence"].truthy() ? given["sequence"] : given["seq"];
+    json::Value from = history_start(given);
     if (from.is_array() && from.size() == 1) from = *from.elements().begin();
     if (from.is_boolean()) return from.is_true() ? 1 : 0;
     if (!from.is_string()) return from.is_number() ? from.number() : NAN;
@@ -176,8 +181,7 @@ muxrpc::Reply<UserOptions> history_options(json::Value given) {
     // Neither direction, other bounds nor unboxing: this is for replication.
     options.stream.reverse = options.stream.unboxed = false;
     options.stream.gt = options.stream.lt = options.stream.lte = std::nullopt;
-    json::Value from = given["sequence"].truthy() ? given["sequence"] : given["seq"];
-    options.stream.gte = from.number();
+    options.stream.gte = history_start(given).number();
     // The reference has the marker the wrong way round.
     options.stream.sync = given["sync"].is_false();
     return options;
