@@ -250,9 +250,9 @@ class Reading::Stream final : public muxrpc::Source {
             while (part_ == Part::live && exhausted_ && !more_to_read()) {
                 co_await reading_.grown_.wait();
             }
-            auto fetching = fetch();
-            auto failed = co_await fetching;
-            if (failed) co_return std::move(*failed);
+            auto fetching = reading_.once_or_twice([this] { return fetch(); });
+            auto fetched = co_await fetching;
+            if (!fetched) co_return muxrpc::RemoteError{unreadable(fetched.error()).what};
         }
         muxrpc::Body item = std::move(items_.front());
         items_.pop_front();
@@ -306,22 +306,7 @@ class Reading::Stream final : public muxrpc::Source {
         return state != nullptr && static_cast<double>(state->sequence) > page_.after->at;
     }
 
-    io::Task<std::optional<muxrpc::RemoteError>> fetch() {
-        auto fetching = fetch_once();
-        auto failed = co_await fetching;
-        if (!failed) co_return std::nullopt;
-        reading_.suspect(*failed);
-        auto replacing = reading_.replaced(*failed);
-        bool again = co_await replacing;
-        if (again) {
-            auto fetching_again = fetch_once();
-            failed = co_await fetching_again;
-        }
-        if (!failed) co_return std::nullopt;
-        co_return muxrpc::RemoteError{"the index cannot be read: " + failed->what};
-    }
-
-    io::Task<std::optional<Error>> fetch_once() {
+    io::Async<void> fetch() {
         co_await reading_.readers_.acquire();
         Permit permit(reading_.readers_);
         if (!early_) co_await reading_.ready_.wait();
@@ -337,7 +322,7 @@ class Reading::Stream final : public muxrpc::Source {
         if (part_ == Part::old && left_) job.page.limit = std::min(*left_, page_rows);
         auto reading = reading_.pool_.run(&read_page, std::move(job));
         PageResult page = co_await reading;
-        if (page.failed) co_return std::move(page.failed);
+        if (page.failed) co_return std::move(*page.failed);
         reading_.give_back(std::move(page.reader));
         exhausted_ = page.short_page;
         if (page.ended) part_ = Part::done;
@@ -347,7 +332,7 @@ class Reading::Stream final : public muxrpc::Source {
             if (items_.size() > *left_) items_.resize(*left_);
             *left_ -= items_.size();
         }
-        co_return std::nullopt;
+        co_return {};
     }
 
     Reading& reading_;
@@ -481,17 +466,24 @@ io::Task<void> Reading::in_place() {
     (void)ignored;
 }
 
+template <typename Attempt>
+std::invoke_result_t<Attempt> Reading::once_or_twice(Attempt attempt) {
+    for (bool first = true;; first = false) {
+        auto trying = attempt();
+        auto result = co_await trying;
+        if (result) co_return result;
+        suspect(result.error());
+        if (!first) co_return result;
+        auto replacing = replaced(result.error());
+        bool again = co_await replacing;
+        if (!again) co_return result;
+    }
+}
+
 template <typename Job, typename... Args>
 auto Reading::ask(Job job, Args... args)
     -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)> {
-    auto asking = ask_once(job, args...);
-    auto found = co_await asking;
-    if (found) co_return found;
-    auto replacing = replaced(found.error());
-    bool again = co_await replacing;
-    if (!again) co_return found;
-    auto asking_again = ask_once(job, args...);
-    co_return co_await asking_again;
+    return once_or_twice([this, job, args...] { return ask_once(job, args...); });
 }
 
 template <typename Job, typename... Args>
@@ -502,14 +494,10 @@ auto Reading::ask_once(Job job, Args... args)
     co_await ready_.wait();
     Use use(*this);
     auto reader = take_reader();
-    if (!reader) {
-        suspect(reader.error());
-        co_return unreadable(std::move(reader).error());
-    }
+    if (!reader) co_return unreadable(std::move(reader).error());
     auto finding = pool_.run(job, std::move(*reader), std::move(args)...);
     auto found = co_await finding;
     give_back(std::move(found.reader));
-    if (!found.what) suspect(found.what.error());
     co_return std::move(found.what);
 }
 

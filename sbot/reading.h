@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "flume/core_reader.h"
@@ -135,6 +136,10 @@ class Reading {
 
     bool has_early(const Query& query, const StreamOptions& options) const;
     io::Async<flume::Offset> find(MessageId key);
+    /// The result of a call that asks the index; that of a second one where another index has taken
+    /// the place of the one that failed. The call leaves no `Use` behind.
+    template <typename Attempt>
+    std::invoke_result_t<Attempt> once_or_twice(Attempt attempt);
     template <typename Job, typename... Args>
     auto ask_once(Job job, Args... args)
         -> io::Task<decltype(job(std::unique_ptr<flume::CoreReader>(), std::move(args)...).what)>;
