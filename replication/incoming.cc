@@ -1,6 +1,5 @@
 #include "replication/incoming.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -34,7 +33,7 @@ bool Incoming::is_full(const Share& share) const {
 void Incoming::add(const FeedId& feed, const FeedId& peer, Bytes message,
                    std::shared_ptr<Share> share) {
     Line& line = lines_[feed];
-    if (line.items.empty() && !line.busy) line_up(feed);
+    if (line.items.empty() && !line.busy) ready_.push(feed, rank_(feed));
     ++share->messages;
     bytes_ += message.size();
     ++lined_up_;
@@ -42,23 +41,10 @@ void Incoming::add(const FeedId& feed, const FeedId& peer, Bytes message,
     something_.set();
 }
 
-bool Incoming::is_idle() const {
-    return std::all_of(ready_.begin(), ready_.end(), [](auto& each) { return each.empty(); });
-}
-
-void Incoming::line_up(const FeedId& feed) {
-    ready_[std::min(rank_(feed), ranks - 1)].push_back(feed);
-}
-
 /// The nearest, of those the one that waits longest; now and then the farthest, so that they come
 /// to an end beside a near one that never does.
 FeedId Incoming::next_feed() {
-    auto has_some = [](const auto& each) { return !each.empty(); };
-    auto* line = &*std::find_if(ready_.begin(), ready_.end(), has_some);
-    if (++turn_ % far_turn == 0) line = &*std::find_if(ready_.rbegin(), ready_.rend(), has_some);
-    FeedId feed = line->front();
-    line->pop_front();
-    return feed;
+    return ++turn_ % far_turn == 0 ? ready_.pop_farthest() : ready_.pop_nearest();
 }
 
 /// The messages of one peer at the head of the next feed's line.
@@ -92,7 +78,7 @@ std::uint64_t Incoming::time_to_collect_ms() {
 
 io::Task<void> Incoming::work() {
     while (true) {
-        while (is_idle()) {
+        while (ready_.is_empty()) {
             something_.reset();
             co_await something_.wait();
         }
@@ -105,7 +91,7 @@ io::Task<void> Incoming::work() {
         std::vector<Origin> origins;
         std::vector<FeedId> feeds;
         std::size_t messages = 0;
-        while (!is_idle() && messages < job_messages_max) {
+        while (!ready_.is_empty() && messages < job_messages_max) {
             runs.push_back(next_run(job_messages_max - messages, origins));
             feeds.push_back(runs.back().feed);
             messages += runs.back().messages.size();
@@ -127,7 +113,7 @@ void Incoming::finish(const FeedId& feed, const Origin& origin, const Taken& how
     if (line.items.empty()) {
         lines_.erase(feed);
     } else {
-        line_up(feed);
+        ready_.push(feed, rank_(feed));
         something_.set();
     }
     if (how.end != Taken::End::all) on_end_(feed, origin.peer, how);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -55,9 +54,7 @@ class Incoming {
     };
 
     io::Task<void> work();
-    bool is_idle() const;
     std::uint64_t time_to_collect_ms();
-    void line_up(const FeedId& feed);
     FeedId next_feed();
     FeedRun next_run(std::size_t messages_max, std::vector<Origin>& origins);
     void finish(const FeedId& feed, const Origin& origin, const Taken& how);
@@ -68,7 +65,7 @@ class Incoming {
     OnEnd on_end_;
     Rank rank_;
     std::unordered_map<FeedId, Line> lines_;
-    std::array<std::deque<FeedId>, ranks> ready_;  // lines with items that are not busy
+    RankedQueue ready_;  // lines with items that are not busy
     std::size_t turn_ = 0;
     std::size_t bytes_ = 0;
     std::size_t lined_up_ = 0;         // messages that no job has yet

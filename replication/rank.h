@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <deque>
 #include <functional>
 
 #include "message/ids.h"
@@ -11,5 +14,28 @@ namespace sbot::replication {
 using Rank = std::function<std::size_t(const FeedId&)>;
 /// From the last of these on all count as equally far.
 inline constexpr std::size_t ranks = 4;
+
+/// Feeds that wait for their turn: equally near ones in the order in which they came.
+class RankedQueue {
+ public:
+    bool is_empty() const { return std::none_of(lines_.begin(), lines_.end(), has_some); }
+    void push(const FeedId& feed, std::size_t rank) {
+        lines_[std::min(rank, ranks - 1)].push_back(feed);
+    }
+    /// Of one that is not empty.
+    FeedId pop_nearest() { return pop(std::find_if(lines_.begin(), lines_.end(), has_some)); }
+    FeedId pop_farthest() { return pop(std::find_if(lines_.rbegin(), lines_.rend(), has_some)); }
+
+ private:
+    static bool has_some(const std::deque<FeedId>& line) { return !line.empty(); }
+    template <typename Iterator>
+    static FeedId pop(Iterator line) {
+        const FeedId feed = line->front();
+        line->pop_front();
+        return feed;
+    }
+
+    std::array<std::deque<FeedId>, ranks> lines_;
+};
 
 }  // namespace sbot::replication

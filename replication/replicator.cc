@@ -1,8 +1,6 @@
 #include "replication/replicator.h"
 
 #include <algorithm>
-#include <array>
-#include <deque>
 #include <utility>
 
 #include "base/limits.h"
@@ -84,7 +82,7 @@ struct Replicator::Stream {
     std::optional<RemoteError> why;
     // Where we dialled:
     muxrpc::Session* session = nullptr;
-    std::array<std::deque<FeedId>, ranks> fetches;  // what is to be fetched, the nearest first
+    RankedQueue fetches;
     io::Event more_fetches;
     std::vector<io::Task<void>> fetchers;  // once there is anything to fetch
     std::size_t fetching = 0;              // now
@@ -385,9 +383,7 @@ AsyncReply<void> Replicator::send_messages(Stream& stream, Ebt::Span span) {
 void Replicator::take_fetches(Stream& stream) {
     auto feeds = ebt_.take_fetches(*stream.slot);
     if (feeds.empty()) return;
-    for (const FeedId& feed : feeds) {
-        stream.fetches[std::min(rank_(feed), ranks - 1)].push_back(feed);
-    }
+    for (const FeedId& feed : feeds) stream.fetches.push(feed, rank_(feed));
     if (stream.fetching == 0) {
         stream.fetched = 0;
         stream.fetched_since_ms = loop_.now_ms();
@@ -413,17 +409,14 @@ void Replicator::measure_fetches(Stream& stream) {
 }
 
 io::Task<void> Replicator::fetch(Stream& stream) {
-    auto has_some = [](const auto& each) { return !each.empty(); };
     // Not within the call that made it.
     co_await loop_.yield();
     while (stream.slot) {
-        auto line = std::find_if(stream.fetches.begin(), stream.fetches.end(), has_some);
-        if (line == stream.fetches.end() || stream.fetching >= stream.fetching_max) {
+        if (stream.fetches.is_empty() || stream.fetching >= stream.fetching_max) {
             co_await stream.more_fetches.wait();
             continue;
         }
-        const FeedId feed = line->front();
-        line->pop_front();
+        const FeedId feed = stream.fetches.pop_nearest();
         auto fetching = fetch(stream, feed);
         ++stream.fetching;
         const bool useful = co_await fetching;
