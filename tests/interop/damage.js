@@ -54,6 +54,20 @@ async function reads(rpc, id, count) {
     }, 20000, 200);
 }
 
+/** Looks, and again after a restart; gives the output of the run that ended. */
+async function lasts(server, client, look) {
+    await look(client);
+    await close(client);
+    await server.stop();
+    const output = server.output;
+    await server.start();
+    const again = await server.client();
+    await look(again);
+    await close(again);
+    await server.stop();
+    return output;
+}
+
 const sqlite_files = ['', '-wal', '-shm'];
 const removals = {
     'core.sqlite is removed': [['core'], ['']],
@@ -77,7 +91,7 @@ async function removed(good, folder, random, title, [names, suffixes], instead) 
         let count = written;
         try {
             await server.start();
-            let client = await server.client();
+            const client = await server.client();
             const key = (await call(client, 'getLatest', server.id)).key;
             await call(client, 'publish', { type: 'contact', contact: good.id, following: true });
             // At any time: before, between and after what is published and read.
@@ -110,18 +124,11 @@ async function removed(good, folder, random, title, [names, suffixes], instead) 
             assert(found >= written);
             await Promise.all(publishing);
             for (let i = 0; i < 5; i++, count++) await post(client, 'goes on');
-            await finds(client, server.id, count);
-            await close(client);
-            await server.stop();
+            const output = await lasts(server, client, (rpc) => finds(rpc, server.id, count));
             if (names[0] === 'core') {
-                const told = server.output.match(/made anew; reading calls wait for it/g) || [];
-                assert(told.length <= 1, server.output);
+                const told = output.match(/made anew; reading calls wait for it/g) || [];
+                assert(told.length <= 1, output);
             }
-            await server.start();
-            client = await server.client();
-            await finds(client, server.id, count);
-            await close(client);
-            await server.stop();
         } catch (error) {
             error.message += ` (SEED=${seed})\n${server.output}`;
             throw error;
@@ -178,19 +185,13 @@ run(async () => {
                 }
                 if (at_rest) what = spoil(folder, random);
                 await server.start();
-                let client = await server.client();
+                const client = await server.client();
                 if (!at_rest) what = spoil(folder, random);
                 for (let i = 0; i < 5; i++, count++) await post(client, 'goes on');
                 await reads(client, server.id, count);
                 await post(client, 'and on');
-                await reads(client, server.id, ++count);
-                await close(client);
-                await server.stop();
-                await server.start();
-                client = await server.client();
-                await reads(client, server.id, count);
-                await close(client);
-                await server.stop();
+                count++;
+                await lasts(server, client, (rpc) => reads(rpc, server.id, count));
             } catch (error) {
                 error.message += ` (${what}; SEED=${round} ROUNDS=1)\n${server.output}`;
                 throw error;
