@@ -268,20 +268,6 @@ std::vector<std::string> split_levels(std::string_view name) {
     }
 }
 
-}  // namespace
-
-Result<Tree> parse_config_text(std::string_view text) {
-    std::string clean = base::to_utf8(base::bytes_of(text));
-    for (std::size_t at = 0; at < clean.size();) {
-        char32_t code = base::next_code_point(clean, at);
-        if (code == '{') return parse_json(clean);
-        if (!base::is_space(code)) break;
-    }
-    return IniParser().parse(clean);
-}
-
-namespace {
-
 /// The line of the first byte that no text file has, if there is one.
 std::optional<std::size_t> odd_byte(std::string_view text) {
     auto odd = std::find_if(text.begin(), text.end(), [](char c) {
@@ -291,7 +277,22 @@ std::optional<std::size_t> odd_byte(std::string_view text) {
     return line_of(text, static_cast<std::size_t>(odd - text.begin()));
 }
 
+/// Whether it is to be read as JSON, and not as INI. `text` is UTF-8.
+bool begins_an_object(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        char32_t code = base::next_code_point(text, at);
+        if (code == '{') return true;
+        if (!base::is_space(code)) break;
+    }
+    return false;
+}
+
 }  // namespace
+
+Result<Tree> parse_config_text(std::string_view text) {
+    std::string clean = base::to_utf8(base::bytes_of(text));
+    return begins_an_object(clean) ? parse_json(clean) : IniParser().parse(clean);
+}
 
 Result<Tree> parse_config_file(std::string_view bytes) {
     constexpr std::string_view mark = "\xef\xbb\xbf";
@@ -303,8 +304,8 @@ Result<Tree> parse_config_file(std::string_view bytes) {
     if (auto line = odd_byte(bytes)) {
         return at_line(*line, "a control character: put a backup in its place, or move it away");
     }
-    auto whole = json::Document::parse(bytes, limits::tree_depth_max);
-    if (whole && !whole->root().is_object()) {
+    // A list or a text would be taken for INI.
+    if (!begins_an_object(bytes) && json::Document::parse(bytes, limits::tree_depth_max)) {
         return base::error(Errc::invalid,
                            "it must be an object, { \"name\": value }, or lines of name = value");
     }
