@@ -85,11 +85,6 @@ AsyncReply<Body> remove(GossipServices& services, Request request) {
     co_return nothing();
 }
 
-std::optional<RemoteError> refusal_of(Gossip& gossip, const FeedId& peer) {
-    if (!gossip.peers().blocks(peer)) return std::nullopt;
-    return RemoteError{"we block " + peer.text()};
-}
-
 AsyncReply<Body> connect(GossipServices& services, Request request) {
     json::Value given = request.arg(0);
     if (!given.truthy()) {
@@ -105,7 +100,7 @@ AsyncReply<Body> connect(GossipServices& services, Request request) {
     }
     auto peer = named_peer(given);
     if (!peer) co_return RemoteError{"first param must be an address"};
-    if (auto refused = refusal_of(gossip, peer->key)) co_return std::move(*refused);
+    if (auto may = gossip.peers().may_dial(peer->key); !may) co_return remote(may.error());
     gossip.add(peer->address, peer->key, "manual", peer->given);
     auto dialling = dial_named(gossip, std::move(*peer));
     co_return co_await dialling;
@@ -422,7 +417,7 @@ AsyncReply<Body> dial_named(Gossip& gossip, NamedPeer peer) {
     if (!target) co_return remote(target.error());
     auto* tcp = std::get_if<net::NetTarget>(&*target);
     if (tcp == nullptr || tcp->seed) co_return RemoteError{"not the address of a peer"};
-    if (auto refused = refusal_of(gossip, peer.key)) co_return std::move(*refused);
+    if (auto may = gossip.peers().may_dial(peer.key); !may) co_return remote(may.error());
     auto connecting = gossip.connect(std::move(*tcp), std::move(peer.address));
     auto connected = co_await connecting;
     if (!connected) co_return remote(connected.error());

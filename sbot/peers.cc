@@ -35,8 +35,6 @@ bool is_due(std::uint64_t& told_ms, std::uint64_t now_ms) {
     return true;
 }
 
-Error blocked_error(const FeedId& peer) { return error(Errc::denied, "we block " + peer.text()); }
-
 }  // namespace
 
 /// One session and what runs over it; lives in the frame of `run`, known to `connections_`.
@@ -183,8 +181,13 @@ io::Task<void> Peers::welcome(std::unique_ptr<io::Socket> socket, bool is_unix) 
     co_await running;
 }
 
+Result<void> Peers::may_dial(const FeedId& peer) const {
+    if (blocks(peer)) return error(Errc::denied, "we block " + peer.text());
+    return {};
+}
+
 io::Async<void> Peers::connect(net::NetTarget target) {
-    if (blocks(target.remote)) co_return blocked_error(target.remote);
+    if (auto may = may_dial(target.remote); !may) co_return may;
     auto dialling = io::dial_tcp(loop_, target.host, target.port, options_.handshake_ms);
     auto socket = co_await dialling;
     if (!socket) co_return std::move(socket).error();
@@ -194,7 +197,8 @@ io::Async<void> Peers::connect(net::NetTarget target) {
         net::greet(loop_, identity_, std::move(*socket), target.remote, options_.handshake_ms);
     auto secure = co_await greeting;
     if (!secure) co_return std::move(secure).error().in(name);
-    if (blocks(target.remote)) co_return blocked_error(target.remote);  // since then
+    // It may be blocked since then.
+    if (auto may = may_dial(target.remote); !may) co_return may;
     muxrpc::Caller caller{muxrpc::Rights::peer, target.remote.text()};
     tasks_.add(run(std::move(*secure), std::move(caller), std::move(address), true));
     co_return {};

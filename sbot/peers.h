@@ -67,7 +67,7 @@ class Peers final : public friends::HopsObserver {
         std::function<bool(const FeedId&)> is_guest = [](const FeedId&) { return false; };
         /// What else goes on with a peer until its connection ends; may be empty.
         std::function<io::Task<void>(muxrpc::Session&, FeedId)> company{};
-        /// Whom we do not let in; may be empty.
+        /// Whom we neither dial nor let in; may be empty.
         std::function<bool(const FeedId&)> blocked{};
     };
 
@@ -91,8 +91,8 @@ class Peers final : public friends::HopsObserver {
     /// Connects to a peer; returns when the session runs. A peer we dial has a peer's rights only,
     /// whoever it is.
     io::Async<void> connect(net::NetTarget target);
-    /// It is neither dialled nor let in.
-    bool blocks(const FeedId& peer) const { return options_.blocked && options_.blocked(peer); }
+    /// Error `denied`, which `connect` gives, for whom we block.
+    Result<void> may_dial(const FeedId& peer) const;
 
     /// Wants or stops wanting a feed, from all present and future peers.
     void request(const FeedId& feed, bool wanted);
@@ -117,6 +117,7 @@ class Peers final : public friends::HopsObserver {
     void resolve_twin(Connection& newcomer);
     io::Task<void> replicate(Connection& connection, bool we_dialled);
     muxrpc::Caller caller_of(const FeedId& peer) const;
+    bool blocks(const FeedId& peer) const { return options_.blocked && options_.blocked(peer); }
 
     io::Loop& loop_;
     const net::Identity& identity_;
