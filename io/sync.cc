@@ -12,61 +12,42 @@ void Event::set() noexcept {
 }
 
 bool Semaphore::Acquire::await_ready() noexcept {
-    if (from_.try_acquire(count_)) {
-        state_ = State::taken;
-        return true;
-    }
-    return false;
+    if (!from_.waiting_.empty() || from_.on_the_way_ > 0 || from_.free_ == 0) return false;
+    --from_.free_;
+    state_ = State::taken;
+    return true;
 }
 
 void Semaphore::Acquire::wait(Wakeup& who) noexcept {
     who_ = &who;
-    state_ = State::waiting;
     from_.waiting_.push_back(*this);
     from_.serve();
 }
 
-bool Semaphore::Acquire::await_resume() noexcept {
-    if (state_ == State::taken) return true;
-    SBOT_ASSERT(state_ == State::granted || state_ == State::refused);
+void Semaphore::Acquire::await_resume() noexcept {
+    if (state_ == State::taken) return;
+    SBOT_ASSERT(state_ == State::granted);
     --from_.on_the_way_;
-    return std::exchange(state_, State::taken) == State::granted;
+    state_ = State::taken;
 }
 
 Semaphore::Acquire::~Acquire() {
-    if (state_ != State::granted && state_ != State::refused) return;
+    if (state_ != State::granted) return;
     --from_.on_the_way_;
-    if (state_ == State::granted) from_.release(count_);
+    from_.release();
 }
 
-bool Semaphore::try_acquire(std::size_t count) noexcept {
-    if (!waiting_.empty() || on_the_way_ > 0 || free_ < count) return false;
-    free_ -= count;
-    return true;
-}
-
-void Semaphore::release(std::size_t count) noexcept {
-    free_ += count;
-    serve();
-}
-
-void Semaphore::close() noexcept {
-    closed_ = true;
+void Semaphore::release() noexcept {
+    ++free_;
     serve();
 }
 
 void Semaphore::serve() noexcept {
-    while (!waiting_.empty()) {
+    while (free_ > 0 && !waiting_.empty()) {
         Acquire& first = waiting_.front();
-        if (free_ >= first.count_) {
-            free_ -= first.count_;
-            first.state_ = Acquire::State::granted;
-        } else if (closed_) {
-            first.state_ = Acquire::State::refused;
-        } else {
-            return;
-        }
+        --free_;
         ++on_the_way_;
+        first.state_ = Acquire::State::granted;
         first.unlink();
         first.who_->wake();
     }

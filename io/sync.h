@@ -1,11 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -59,30 +56,28 @@ class Event {
 Async<void> wait_for(Event& event);
 
 /// Counted permits, given out strictly in the order of the calls. A caller that is dropped after
-/// it was given some and before it went on gives them back.
+/// it was given one and before it went on gives it back.
 class Semaphore {
  public:
     class Acquire : public Link {
      public:
-        Acquire(Semaphore& from, std::size_t count) : from_(from), count_(count) {}
+        explicit Acquire(Semaphore& from) : from_(from) {}
         ~Acquire();
         bool await_ready() noexcept;
         template <TaskPromise P>
         void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
             wait(awaiting.promise().wakeup());
         }
-        /// True with the permits, false if the semaphore was closed.
-        bool await_resume() noexcept;
+        void await_resume() noexcept;
 
      private:
         friend class Semaphore;
-        enum class State { idle, waiting, granted, refused, taken };
+        enum class State { asked, granted, taken };
         void wait(Wakeup& who) noexcept;
 
         Semaphore& from_;
-        std::size_t count_;
         Wakeup* who_ = nullptr;
-        State state_ = State::idle;
+        State state_ = State::asked;
     };
 
     explicit Semaphore(std::size_t permits) : free_(permits) {}
@@ -90,12 +85,9 @@ class Semaphore {
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 
-    /// `if (!co_await permits.acquire()) …closed…`
-    Acquire acquire(std::size_t count = 1) noexcept { return Acquire(*this, count); }
-    bool try_acquire(std::size_t count = 1) noexcept;
-    void release(std::size_t count = 1) noexcept;
-    /// Those that wait are refused; so is who comes later and would have to wait.
-    void close() noexcept;
+    /// `co_await permits.acquire()`
+    Acquire acquire() noexcept { return Acquire(*this); }
+    void release() noexcept;
 
     std::size_t available() const noexcept { return free_; }
 
@@ -104,84 +96,7 @@ class Semaphore {
 
     Ring<Acquire> waiting_;
     std::size_t free_;
-    std::size_t on_the_way_ = 0;  // granted or refused, not yet resumed: newcomers stay behind them
-    bool closed_ = false;
-};
-
-/// A bounded queue, strictly in the order of the push calls. Items have a weight (1, or their
-/// bytes); one heavier than the whole queue is accepted when the queue is empty.
-template <typename T>
-class Queue {
- public:
-    explicit Queue(std::size_t weight_max) : weight_max_(weight_max), room_(weight_max), ready_(0) {
-        SBOT_ASSERT(weight_max > 0);
-    }
-
-    /// Waits while the queue is full. After close() it gives the error and the item is dropped.
-    Async<void> push(T item, std::size_t weight = 1) {
-        weight = std::clamp<std::size_t>(weight, 1, weight_max_);
-        bool room = co_await room_.acquire(weight);
-        if (closed_) co_return *closed_;
-        SBOT_ASSERT(room);
-        put(std::move(item), weight);
-        co_return Result<void>();
-    }
-    /// Takes the item only if there is room now (and the queue is open).
-    bool try_push(T& item, std::size_t weight = 1) {
-        weight = std::clamp<std::size_t>(weight, 1, weight_max_);
-        if (closed_ || !room_.try_acquire(weight)) return false;
-        put(std::move(item), weight);
-        return true;
-    }
-    /// Waits while the queue is empty. After close(): first what is still in it, then the error.
-    Async<T> pop() {
-        bool some = co_await ready_.acquire();
-        if (!some) co_return *closed_;
-        co_return take();
-    }
-    std::optional<T> try_pop() {
-        if (!ready_.try_acquire()) return std::nullopt;
-        return take();
-    }
-    /// No more pushes, now or later. The first reason stays.
-    void close(Error why) {
-        if (closed_) return;
-        closed_ = std::move(why);
-        room_.close();
-        ready_.close();
-    }
-
-    bool closed() const noexcept { return closed_.has_value(); }
-    bool empty() const noexcept { return items_.empty(); }
-    std::size_t size() const noexcept { return items_.size(); }
-    std::size_t weight() const noexcept { return weight_; }
-
- private:
-    struct Item {
-        T value;
-        std::size_t weight;
-    };
-
-    void put(T item, std::size_t weight) {
-        items_.push_back(Item{std::move(item), weight});
-        weight_ += weight;
-        ready_.release();
-    }
-    T take() {
-        SBOT_ASSERT(!items_.empty());
-        Item item = std::move(items_.front());
-        items_.pop_front();
-        weight_ -= item.weight;
-        room_.release(item.weight);
-        return std::move(item.value);
-    }
-
-    std::size_t weight_max_;
-    std::size_t weight_ = 0;
-    std::deque<Item> items_;
-    std::optional<Error> closed_;
-    Semaphore room_;
-    Semaphore ready_;
+    std::size_t on_the_way_ = 0;  // granted, not yet resumed: newcomers stay behind them
 };
 
 namespace detail {

@@ -46,12 +46,12 @@ Async<std::size_t> ask(Loop& loop, std::uint16_t port) {
     co_return reply->size();
 }
 
-Async<void> through_a_queue(Queue<int>& queue, int count) {
+Task<void> take_turns(Loop& loop, Semaphore& permits, int count) {
     for (int i = 0; i < count; ++i) {
-        auto pushed = co_await queue.push(i);
-        if (!pushed) co_return std::move(pushed).error();
+        co_await permits.acquire();
+        co_await loop.yield();
+        permits.release();
     }
-    co_return {};
 }
 
 Async<std::size_t> conversation(Loop& loop, Pool& pool, Lane& lane) {
@@ -59,13 +59,10 @@ Async<std::size_t> conversation(Loop& loop, Pool& pool, Lane& lane) {
     if (!listener) co_return std::move(listener).error();
     TaskGroup group;
     group.add(answer(**listener, pool, lane));
-    Queue<int> queue(2);
-    auto pushing = through_a_queue(queue, 5);
-    for (int i = 0; i < 5; ++i) {
-        co_await loop.yield();
-        auto item = co_await queue.pop();
-        if (!item) co_return std::move(item).error();
-    }
+    Semaphore permits(1);
+    auto others = take_turns(loop, permits, 5);
+    auto ours = take_turns(loop, permits, 5);
+    co_await ours;
     PipeOptions options;
     options.held_bytes_max = 10;
     options.read_bytes_max = 7;
