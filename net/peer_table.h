@@ -47,8 +47,6 @@ struct KnownPeer {
     double failures() const { return data["failure"].number(); }
     /// It has been reached once, and held a connection for some time.
     bool reached() const { return data.at("duration.mean").number() > 0; }
-    /// It answers pings.
-    bool long_term() const { return data.at("ping.rtt.mean").number() > 0; }
     bool is_lan() const { return source() == "local" || type() == "lan"; }
 };
 

@@ -111,7 +111,6 @@ class Ebt {
     // --- looks from outside
     std::optional<Slot> slot_of(const FeedId& peer) const;
     const FeedId& peer_of(Slot slot) const { return peer(slot).id; }
-    bool is_wanted(const FeedId& feed) const;
     bool is_blocked(const FeedId& from, const FeedId& to) const;
     /// The peer sent a bad message of that feed.
     bool is_refused(const FeedId& feed, const FeedId& peer) const {

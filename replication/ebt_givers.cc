@@ -235,11 +235,6 @@ std::optional<Slot> Ebt::slot_of(const FeedId& id) const {
     return found->second;
 }
 
-bool Ebt::is_wanted(const FeedId& feed) const {
-    const FeedRow* row = find(feed);
-    return row != nullptr && row->wanted;
-}
-
 bool Ebt::is_blocked(const FeedId& from, const FeedId& to) const {
     return blocks_.count({from, to}) > 0;
 }

@@ -110,7 +110,6 @@ class Handshake {
     Result<void> read(ByteView message);
     void finish();
 
-    const PublicKey& client_key() const { return role_ == Role::client ? own_ : remote_; }
     const PublicKey& server_key() const { return role_ == Role::client ? remote_ : own_; }
     base::Secret<96> signed_by_client() const;
     base::Secret<160> signed_by_server() const;

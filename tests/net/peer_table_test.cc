@@ -67,7 +67,6 @@ TEST_F(PeerTableTest, takes_in_what_the_javascript_wrote_and_writes_it_back_with
     ASSERT_EQ(table.all().size(), 2u);
     const KnownPeer& peer = *table.find(key_of(1));
     EXPECT_TRUE(peer.reached());
-    EXPECT_TRUE(peer.long_term());
     EXPECT_EQ(peer.failures(), 3);
     EXPECT_EQ(peer.source(), "stored");
     EXPECT_EQ(table.find(key_of(2))->address, address_of(2, "old.example.org"));
@@ -140,7 +139,6 @@ TEST_F(PeerTableTest, keeps_the_account_of_a_peer) {
     table.pinged(peer, 20, 2);
     EXPECT_EQ(peer.data.at("ping.rtt.mean").number(), 15);
     EXPECT_EQ(peer.data.at("ping.rtt.stdev").number(), 5);
-    EXPECT_TRUE(peer.long_term());
 }
 
 TEST_F(PeerTableTest, forgets_lan_peers_that_fell_silent_and_never_writes_them_down) {
