@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <unordered_map>
 
 #include "base/byte_scan.h"
 #include "base/utf.h"

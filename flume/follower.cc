@@ -1,7 +1,7 @@
 #include "flume/follower.h"
 
-#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/checked_line.h"
 #include "base/json.h"

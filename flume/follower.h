@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <string>

@@ -1,7 +1,6 @@
 #include "flume/head.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/checked_line.h"
 #include "base/json.h"

@@ -1,7 +1,5 @@
 #include "flume/journal.h"
 
-#include <algorithm>
-
 #include "base/assert.h"
 #include "base/checked_line.h"
 #include "base/limits.h"

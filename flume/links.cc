@@ -1,5 +1,7 @@
 #include "flume/links.h"
 
+#include <cstdint>
+
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/utf.h"

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/base64.h"
-#include "base/letters.h"
 #include "base/limits.h"
 #include "base/utf.h"
 

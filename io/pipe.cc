@@ -1,6 +1,7 @@
 #include "io/pipe.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 
 #include "base/assert.h"

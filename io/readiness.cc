@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "io/completion.h"
 #include "io/in_flight.h"
 #include "io/uv_internal.h"
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "io/completion.h"
 #include "io/loop.h"
 #include "io/task.h"
 

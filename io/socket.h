@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-
 #include "io/net.h"
 #include "io/uv_internal.h"
 

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <functional>
 #include <list>
-#include <optional>
 #include <vector>
 
 #include "io/sync.h"

@@ -2,8 +2,6 @@
 
 #include <sodium.h>
 
-#include <algorithm>
-
 #include "base/base64.h"
 #include "base/limits.h"
 

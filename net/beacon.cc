@@ -1,9 +1,7 @@
 #include "net/beacon.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "base/base64.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "net/address.h"

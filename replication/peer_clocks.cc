@@ -1,9 +1,11 @@
 #include "replication/peer_clocks.h"
 
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "base/files.h"
 #include "base/json.h"

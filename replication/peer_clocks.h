@@ -1,12 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/result.h"
 #include "io/pool.h"

@@ -1,11 +1,14 @@
 #include "sbot/blob_wants.h"
 
 #include <cmath>
+#include <cstdint>
+#include <deque>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "io/sync.h"
 
 namespace sbot::app {
 namespace {

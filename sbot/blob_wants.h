@@ -1,12 +1,9 @@
 #pragma once
 
-#include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 
 #include "io/loop.h"
-#include "io/sync.h"
 #include "muxrpc/router.h"
 #include "muxrpc/session.h"
 #include "sbot/blob_keeper.h"

@@ -1,5 +1,7 @@
 #include "sbot/damage_notice.h"
 
+#include <string>
+
 #include "base/limits.h"
 
 namespace sbot::app {

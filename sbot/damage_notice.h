@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <mutex>
 #include <set>
-#include <string>
 
 #include "base/logger.h"
 #include "base/result.h"

@@ -1,13 +1,13 @@
 #include "sbot/feeds.h"
 
 #include <algorithm>
-#include <cmath>
 #include <thread>
 #include <utility>
 
 #include "friends/contact.h"
 #include "message/create.h"
 #include "message/private_box.h"
+#include "message/signatures.h"
 #include "sbot/permit.h"
 #include "sbot/remote_error.h"
 

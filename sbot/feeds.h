@@ -13,7 +13,6 @@
 #include "io/sync.h"
 #include "message/key_tables.h"
 #include "message/keys.h"
-#include "message/signatures.h"
 #include "message/validate.h"
 #include "muxrpc/stream.h"
 #include "replication/intake.h"

@@ -3,7 +3,6 @@
 #include <deque>
 #include <memory>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "base/logger.h"

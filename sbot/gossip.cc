@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
-#include "base/number.h"
 #include "net/address_rules.h"
 #include "net/interfaces.h"
 #include "sbot/permit.h"

@@ -3,9 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/files.h"

@@ -2,7 +2,6 @@
 
 #include <deque>
 #include <map>
-#include <string>
 #include <utility>
 
 #include "replication/history.h"

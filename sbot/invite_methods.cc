@@ -1,6 +1,5 @@
 #include "sbot/invite_methods.h"
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>

@@ -5,6 +5,7 @@
 
 #include "flume/envelope.h"
 #include "flume/links.h"
+#include "flume/log.h"
 #include "message/refs.h"
 #include "sbot/remote_error.h"
 #include "sbot/shape.h"

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "flume/log.h"
 #include "io/pool.h"
-#include "message/private_box.h"
 #include "muxrpc/router.h"
 #include "sbot/indexer.h"
 #include "sbot/reading.h"

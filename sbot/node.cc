@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 #include "base/json.h"
-#include "base/limits.h"
 #include "flume/deletion.h"
 #include "sbot/blob_methods.h"
 #include "sbot/js_views.h"

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "flume/log.h"
 #include "sbot/remote_error.h"
 #include "sbot/shape.h"
 #include "sbot/stream_options.h"

@@ -1,6 +1,8 @@
 #include "sbot/reading.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"

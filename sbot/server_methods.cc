@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "message/refs.h"
 #include "net/address.h"
 #include "net/interfaces.h"
 #include "sbot/remote_error.h"

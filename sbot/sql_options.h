@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "flume/log.h"
 #include "muxrpc/router.h"
 
 namespace sbot::app {
