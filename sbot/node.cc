@@ -90,65 +90,67 @@ Result<std::unique_ptr<Node>> Node::start(io::Loop& loop, Settings settings, bas
     std::unique_ptr<Node> node(new Node(loop, std::move(settings), log, std::move(*lock),
                                         std::move(*keys), std::move(*journal),
                                         std::move(*entries)));
-    if (auto opened = node->open_head(); !opened) return std::move(opened).error();
-    if (auto opened = node->open_index(); !opened) return std::move(opened).error();
-    node->make_friends();
-    node->indexer_ = std::make_unique<Indexer>(
-        loop, *node->entries_, *node->view_,
-        [raw = node.get()](const Indexer::MovedOn& moved_on) { raw->index_moved_on(moved_on); },
-        node->settings_.index_lag_records_max);
-    node->writer_ = std::make_unique<Writer>(
-        loop, *node->entries_, *node->indexer_,
-        [raw = node.get()](const Batch& batch) { raw->batch_done(batch); });
-    node->time_.on_behind([&log](double ms) {
-        log.warning("clock", "it is " + std::to_string(std::llround(ms / 1000)) +
-                                 " s behind the times of messages that are here already; new ones "
-                                 "are dated behind those until it has caught up");
-    });
-    node->feeds_ = std::make_unique<Feeds>(node->pool_, *node->writer_, node->keys_,
-                                           node->settings_.hmac, node->time_, node->random_);
-    node->readable_.reset(
-        new Entries{node->entries_, node->unboxer_, std::make_shared<DamageNotice>(log)});
-    node->reading_ = std::make_unique<Reading>(node->pool_, node->readable_, *node->feeds_,
-                                               *node->indexer_, node->view_->path());
-    if (auto opened = node->open_blobs(); !opened) return std::move(opened).error();
-    auto invites = InviteCodes::open(node->files_, node->pool_, folder);
+    if (auto opened = node->open(); !opened) return std::move(opened).error();
+    return node;
+}
+
+Result<void> Node::open() {
+    if (auto ok = open_head(); !ok) return ok;
+    if (auto ok = open_index(); !ok) return ok;
+    make_friends();
+    make_ways_to_log();
+    if (auto ok = open_blobs(); !ok) return ok;
+    auto invites = InviteCodes::open(files_, pool_, settings_.folder);
     if (!invites) return std::move(invites).error();
-    node->invites_ = std::move(*invites);
+    invites_ = std::move(*invites);
+    if (auto ok = make_replicator(); !ok) return ok;
+    make_peers();
+    gossip_.reset(
+        new Gossip(loop_, files_, pool_, *peers_, log_, {settings_, keys_.id, distance()}));
+    if (auto ok = gossip_->open(); !ok) return ok;
+    lan_ = std::make_unique<Lan>(loop_, *gossip_, keys_, settings_, log_);
+    add_methods();
+    if (auto ok = write_manifest(); !ok) return ok;
+    return loop_.run(listen());
+}
 
-    if (auto made = node->make_replicator(); !made) return std::move(made).error();
+/// What messages are written, and read by others, with.
+void Node::make_ways_to_log() {
+    indexer_ = std::make_unique<Indexer>(
+        loop_, *entries_, *view_,
+        [this](const Indexer::MovedOn& moved_on) { index_moved_on(moved_on); },
+        settings_.index_lag_records_max);
+    writer_ = std::make_unique<Writer>(loop_, *entries_, *indexer_,
+                                       [this](const Batch& batch) { batch_done(batch); });
+    time_.on_behind([this](double ms) {
+        log_.warning("clock", "it is " + std::to_string(std::llround(ms / 1000)) +
+                                  " s behind the times of messages that are here already; new ones "
+                                  "are dated behind those until it has caught up");
+    });
+    feeds_ = std::make_unique<Feeds>(pool_, *writer_, keys_, settings_.hmac, time_, random_);
+    readable_.reset(new Entries{entries_, unboxer_, std::make_shared<DamageNotice>(log_)});
+    reading_ = std::make_unique<Reading>(pool_, readable_, *feeds_, *indexer_, view_->path());
+}
 
+void Node::make_peers() {
     Peers::Options options;
-    options.own = node->keys_.id;
-    options.masters = node->settings_.masters;
-    options.handshake_ms = node->settings_.handshake_ms;
-    options.distance = node->distance();
-    options.inactivity_ms = node->settings_.inactivity_ms;
+    options.own = keys_.id;
+    options.masters = settings_.masters;
+    options.handshake_ms = settings_.handshake_ms;
+    options.distance = distance();
+    options.inactivity_ms = settings_.inactivity_ms;
     options.connections_max = connections_possible();
-    options.is_guest = [codes = node->invites_.get()](const FeedId& peer) {
-        const InviteCodes::Code* code = codes->find(peer);
+    options.is_guest = [this](const FeedId& peer) {
+        const InviteCodes::Code* code = invites_->find(peer);
         return code != nullptr && code->live();
     };
-    options.company = [raw = node.get()](muxrpc::Session& session, FeedId peer) {
-        return raw->keep_company(session, peer);
+    options.company = [this](muxrpc::Session& session, FeedId peer) {
+        return keep_company(session, peer);
     };
-    options.blocked = [raw = node.get()](const FeedId& peer) {
-        return raw->friends_->now()->blocked(peer);
-    };
-    node->peers_ = std::make_unique<Peers>(loop, node->identity_, node->router_, *node->replicator_,
-                                           log, std::move(options));
-    node->friends_->observe(*node->peers_);
-
-    node->gossip_.reset(new Gossip(loop, node->files_, node->pool_, *node->peers_, log,
-                                   {node->settings_, node->keys_.id, node->distance()}));
-    if (auto opened = node->gossip_->open(); !opened) return std::move(opened).error();
-    node->lan_ = std::make_unique<Lan>(loop, *node->gossip_, node->keys_, node->settings_, log);
-
-    node->add_methods();
-    if (auto written = node->write_manifest(); !written) return std::move(written).error();
-    auto listening = loop.run(node->listen());
-    if (!listening) return std::move(listening).error();
-    return node;
+    options.blocked = [this](const FeedId& peer) { return friends_->now()->blocked(peer); };
+    peers_ =
+        std::make_unique<Peers>(loop_, identity_, router_, *replicator_, log_, std::move(options));
+    friends_->observe(*peers_);
 }
 
 void Node::add_methods() {

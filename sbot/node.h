@@ -78,6 +78,7 @@ class Node {
                                                               const std::string& folder,
                                                               flume::Journal& journal,
                                                               base::Logger& log);
+    Result<void> open();
     Result<void> open_head();
     Result<void> open_index();
     Result<void> begin_without_log();
@@ -94,7 +95,9 @@ class Node {
     std::function<double(const FeedId&)> distance();
     io::Async<void> listen();
     Result<void> write_manifest();
+    void make_ways_to_log();
     Result<void> make_replicator();
+    void make_peers();
     void batch_done(const Batch& batch);
     void tell_replicator(const Batch& batch);
     void index_moved_on(const Indexer::MovedOn& moved_on);
