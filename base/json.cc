@@ -7,12 +7,14 @@
 #include <limits>
 
 #include "base/byte_scan.h"
+#include "base/letters.h"
 #include "base/utf.h"
 
 namespace sbot::json {
 namespace {
 
 namespace scan = base::scan;
+using base::is_digit;
 
 constexpr std::uint32_t no_index_key = std::numeric_limits<std::uint32_t>::max();
 // Node lists and source positions are 32 bit.
@@ -33,7 +35,6 @@ std::uint32_t index_key(std::string_view name) {
 }
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Length of the well-formed UTF-8 sequence at `p`, 0 if there is none.
 std::size_t utf8_sequence(const char* p, const char* end) {

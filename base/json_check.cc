@@ -3,13 +3,13 @@
 
 #include "base/byte_scan.h"
 #include "base/json.h"
+#include "base/letters.h"
 
 namespace sbot::json {
 namespace {
 
 namespace scan = base::scan;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using base::is_digit;
 
 /// Which of the brackets that are open are those of objects.
 class Brackets {

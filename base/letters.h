@@ -17,6 +17,9 @@ bool is_space(char32_t code);
 /// What `.` does not match.
 bool is_line_end(char32_t code);
 
+/// `0` to `9`.
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// The text up to its first line end, or all of it.
 std::string_view first_line(std::string_view text);
 

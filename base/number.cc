@@ -13,8 +13,6 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 int digit_of(char c) {
     if (is_digit(c)) return c - '0';
     char lower = static_cast<char>(c | 0x20);

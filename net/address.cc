@@ -4,9 +4,12 @@
 #include <charconv>
 
 #include "base/base64.h"
+#include "base/letters.h"
 
 namespace sbot::net {
 namespace {
+
+using base::is_digit;
 
 constexpr std::size_t host_bytes_max = 253;  // of a domain name
 constexpr std::size_t key_bytes = 32;
@@ -17,7 +20,6 @@ constexpr std::string_view escapable = "!~:;";
 Error invalid(std::string what) { return base::error(Errc::invalid, std::move(what)); }
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Reads by the grammar, left to right; every character decides on its own what it is.
 class GrammarReader {

@@ -13,10 +13,11 @@
 namespace sbot::net {
 namespace {
 
+using base::is_digit;
+
 constexpr double usual_port = 8008;
 constexpr std::size_t key_digits = 44;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 /// How many of the characters from `at` on are digits, three at most.

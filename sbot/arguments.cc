@@ -11,9 +11,9 @@
 namespace sbot::app {
 namespace {
 
+using base::is_digit;
 using base::Tree;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_word_character(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 

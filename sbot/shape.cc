@@ -3,9 +3,12 @@
 #include <cstring>
 
 #include "base/byte_scan.h"
+#include "base/letters.h"
 
 namespace sbot::app {
 namespace {
+
+using base::is_digit;
 
 std::optional<std::string> unboxed(json::Value value, const message::Unboxer& unboxer,
                                    std::string_view read_key) {
@@ -18,8 +21,6 @@ std::optional<std::string> unboxed(json::Value value, const message::Unboxer& un
 }
 
 constexpr std::size_t message_id_bytes = 52, feed_id_bytes = 53, signature_bytes = 88;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// No quote, escape or control character among so many.
 template <std::size_t count>
