@@ -55,6 +55,20 @@ Reply<Call> read_call(json::Value body, bool stream) {
     return call;
 }
 
+/// What a handler reads and writes through, where the channel stays with the session for the end.
+struct Reading final : Source {
+    explicit Reading(Channel& channel) : from(channel) {}
+    AsyncReply<std::optional<Body>> next() override { return from.next(); }
+    Channel& from;
+};
+struct Writing final : Sink {
+    explicit Writing(Channel& channel) : to(channel) {}
+    AsyncReply<void> send(Body item) override { return to.send(std::move(item)); }
+    void end() override { to.end(); }
+    void fail(RemoteError why) override { to.fail(std::move(why)); }
+    Channel& to;
+};
+
 std::string error_text(const RemoteError& why) {
     json::Writer out;
     out.begin_object().member("message", why.message).member("name", why.name);
@@ -384,12 +398,6 @@ io::Task<void> Session::pump(std::unique_ptr<Source> from, std::unique_ptr<Chann
 
 io::Task<void> Session::run_sink(const Method& method, Request request,
                                  std::unique_ptr<Channel> in) {
-    // The channel stays here for the end; the handler reads through a borrowed face of it.
-    struct Reading final : Source {
-        explicit Reading(Channel& channel) : from(channel) {}
-        AsyncReply<std::optional<Body>> next() override { return from.next(); }
-        Channel& from;
-    };
     auto done = co_await method.sink(std::move(request), std::make_unique<Reading>(*in));
     if (done) {
         in->end();
@@ -400,18 +408,6 @@ io::Task<void> Session::run_sink(const Method& method, Request request,
 
 io::Task<void> Session::run_duplex(const Method& method, Request request,
                                    std::unique_ptr<Channel> both) {
-    struct Reading final : Source {
-        explicit Reading(Channel& channel) : from(channel) {}
-        AsyncReply<std::optional<Body>> next() override { return from.next(); }
-        Channel& from;
-    };
-    struct Writing final : Sink {
-        explicit Writing(Channel& channel) : to(channel) {}
-        AsyncReply<void> send(Body item) override { return to.send(std::move(item)); }
-        void end() override { to.end(); }
-        void fail(RemoteError why) override { to.fail(std::move(why)); }
-        Channel& to;
-    };
     auto done = co_await method.duplex(std::move(request), std::make_unique<Reading>(*both),
                                        std::make_unique<Writing>(*both));
     if (done) {
