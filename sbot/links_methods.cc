@@ -41,11 +41,6 @@ struct LinkOptions {
     }
 };
 
-RemoteError wrong(std::string_view option, std::string_view type) {
-    return {".0 of param " + std::string(option) + " must be of type \"" + std::string(type) + "\"",
-            "UsageError"};
-}
-
 std::optional<std::string> id_or_kind(json::Value given) {
     if (!given.truthy()) return std::string();
     std::string_view text = given.string();
@@ -65,13 +60,13 @@ Reply<LinkOptions> link_options(json::Value given) {
     if (!given.is_object() && !given.is_array()) return param_type("linksOpts");
     LinkOptions options;
     auto source = id_or_kind(given["source"]), dest = id_or_kind(given["dest"]);
-    if (!source) return wrong("source", "id|filter");
-    if (!dest) return wrong("dest", "id|filter");
+    if (!source) return wrong_option("source", "id|filter");
+    if (!dest) return wrong_option("dest", "id|filter");
     json::Value rel = given["rel"];
-    if (rel.truthy() && !rel.is_string()) return wrong("rel", "string");
+    if (rel.truthy() && !rel.is_string()) return wrong_option("rel", "string");
     for (std::string_view name : {"live", "reverse", "keys", "values"}) {
         const bool is_function = given.is_array() && name == "reverse";
-        if (is_function || !is_switch(given[name])) return wrong(name, "boolean");
+        if (is_function || !is_switch(given[name])) return wrong_option(name, "boolean");
     }
     options.source = *source;
     options.dest = *dest;

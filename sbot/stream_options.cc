@@ -16,11 +16,6 @@ using muxrpc::RemoteError;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-RemoteError wrong_option(std::string_view option, std::string_view type) {
-    return {".0 of param " + std::string(option) + " must be of type \"" + std::string(type) + "\"",
-            "UsageError"};
-}
-
 /// In the order in which the reference keeps its keys null and booleans come before all numbers,
 /// texts and lists behind them. (An object has no place in it, and ends the connection there.)
 std::optional<double> bound(json::Value given) {
@@ -92,6 +87,10 @@ json::Value history_start(json::Value given) {
 RemoteError param_required() { return {"Param 0 is required", "UsageError"}; }
 RemoteError param_type(std::string_view type) {
     return {"Param 0 must by of type " + std::string(type), "TypeError"};
+}
+RemoteError wrong_option(std::string_view option, std::string_view type) {
+    return {".0 of param " + std::string(option) + " must be of type \"" + std::string(type) + "\"",
+            "UsageError"};
 }
 
 StreamOptions lenient_options(json::Value given) {

@@ -66,5 +66,6 @@ muxrpc::Reply<TypeOptions> type_options(json::Value given);
 /// The reference's complaints about arguments.
 muxrpc::RemoteError param_required();
 muxrpc::RemoteError param_type(std::string_view type);
+muxrpc::RemoteError wrong_option(std::string_view option, std::string_view type);
 
 }  // namespace sbot::app
