@@ -13,6 +13,11 @@ namespace sbot::flume {
 /// Bounds of a query, on times or sequences.
 struct Bounds {
     std::optional<double> gt = {}, gte = {}, lt = {}, lte = {};
+
+    bool contain(double at) const {
+        return (!gt || at > *gt) && (!gte || at >= *gte) && (!lt || at < *lt) &&
+               (!lte || at <= *lte);
+    }
 };
 
 /// One message in a page.

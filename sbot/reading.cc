@@ -53,11 +53,6 @@ flume::CoreReader::Page rows_of(const PageJob& job) {
     return std::vector<flume::Row>();
 }
 
-bool within(const flume::Bounds& bounds, double at) {
-    return (!bounds.gt || at > *bounds.gt) && (!bounds.gte || at >= *bounds.gte) &&
-           (!bounds.lt || at < *bounds.lt) && (!bounds.lte || at <= *bounds.lte);
-}
-
 /// One entry as it was asked for: nothing where it is damaged, or not wanted.
 struct Item {
     std::optional<muxrpc::Body> body;
@@ -82,7 +77,7 @@ Result<Item> item_at(const PageJob& job, const flume::Row& row, const flume::Bou
         auto envelope = flume::read_envelope(document, *record);
         if (!envelope) return Item{{}, true};
         rts = envelope->resolved();
-        if (!within(bounds, rts)) return Item();
+        if (!bounds.contain(rts)) return Item();
     }
     Item item{shaped(base::text_of(*record), job.shape, rts)};
     item.damaged = !item.body;
@@ -267,7 +262,7 @@ class Reading::Stream final : public muxrpc::Source {
     void begin() {
         end_ = readable_end();
         mark_ = now();
-        page_.bounds = {options_.gt, options_.gte, options_.lt, options_.lte};
+        page_.bounds = options_.bounds();
         if (query_.by == Query::By::resolved) widen_bounds();
         page_.reverse = options_.reverse;
         part_ = Part::old;

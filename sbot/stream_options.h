@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "flume/core_reader.h"
 #include "muxrpc/stream.h"
 
 /// What the reading calls are asked for, checked as the reference checks it. Protocol source:
@@ -20,13 +21,10 @@ struct StreamOptions {
     bool reverse = false;
     bool unboxed = false;  ///< `private: true`
     std::optional<std::uint64_t> limit;
+    /// Those that are no numbers are infinite: below or above all that there is.
     std::optional<double> gt, gte, lt, lte;
 
-    /// Bounds that are no numbers are infinite: below or above all that there is.
-    bool within(double at) const {
-        return (!gt || at > *gt) && (!gte || at >= *gte) && (!lt || at < *lt) &&
-               (!lte || at <= *lte);
-    }
+    flume::Bounds bounds() const { return {gt, gte, lt, lte}; }
 };
 
 /// Without any check: what a stream makes of an object, or of nothing.

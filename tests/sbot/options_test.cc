@@ -105,10 +105,10 @@ TEST(StreamOptions, only_true_is_live_and_only_false_is_not_old) {
     EXPECT_FALSE(of(R"({"old":false})").old);
     EXPECT_FALSE(of(R"({"limit":-1})").limit.has_value());
     EXPECT_EQ(of(R"({"limit":0})").limit, 0U);
-    StreamOptions bounds = of(R"({"gt":1,"lte":3})");
-    EXPECT_FALSE(bounds.within(1));
-    EXPECT_TRUE(bounds.within(3));
-    EXPECT_FALSE(bounds.within(3.5));
+    flume::Bounds bounds = of(R"({"gt":1,"lte":3})").bounds();
+    EXPECT_FALSE(bounds.contain(1));
+    EXPECT_TRUE(bounds.contain(3));
+    EXPECT_FALSE(bounds.contain(3.5));
 }
 
 TEST(StreamOptions, bounds_have_more_than_one_name) {
@@ -119,7 +119,7 @@ TEST(StreamOptions, bounds_have_more_than_one_name) {
         if (log) set_log_bounds(options, document->root());
         std::string all;
         for (int at = 1; at <= 5; ++at) {
-            if (options.within(at)) all += std::to_string(at);
+            if (options.bounds().contain(at)) all += std::to_string(at);
         }
         return all;
     };
@@ -190,7 +190,7 @@ TEST(StreamOptions, bounds_that_are_no_numbers_lie_around_all_numbers) {
     auto within = [](std::string_view name, std::string_view given) {
         auto document =
             json::Document::parse("{\"" + std::string(name) + "\":" + std::string(given) + "}");
-        return lenient_options(document->root()).within(5);
+        return lenient_options(document->root()).bounds().contain(5);
     };
     for (const char* low : {"null", "false", "true", "-1e99"}) {
         for (const char* name : {"gt", "gte"}) EXPECT_TRUE(within(name, low)) << low;
