@@ -1,6 +1,7 @@
 #include "base/number.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -81,6 +82,12 @@ double to_number(std::string_view text) {
     if (negative || text[0] == '+') text.remove_prefix(1);
     double value = text == "Infinity" ? infinity : decimal(text);
     return negative ? -value : value;
+}
+
+std::optional<std::uint64_t> whole(double number) {
+    constexpr double whole_max = 9007199254740991.0;
+    if (!(number >= 0 && number <= whole_max) || number != std::floor(number)) return std::nullopt;
+    return static_cast<std::uint64_t>(number);
 }
 
 }  // namespace sbot::base

@@ -2,13 +2,13 @@
 
 #include <cmath>
 
+#include "base/number.h"
 #include "base/utf.h"
 
 namespace sbot::flume {
 namespace {
 
 constexpr std::size_t type_units_max = 32;
-constexpr double sequence_max = 9007199254740991.0;
 
 Error unreadable(const char* what) { return error(Errc::invalid, what); }
 
@@ -52,11 +52,8 @@ Result<Envelope> read_envelope(json::Document& document, ByteView data) {
     auto author = FeedId::parse(envelope.value["author"].string());
     if (!author) return unreadable("no author");
     envelope.author = *author;
-    double sequence = envelope.value["sequence"].number();
-    if (!(sequence >= 1 && sequence <= sequence_max) || sequence != std::floor(sequence)) {
-        return unreadable("no sequence");
-    }
-    envelope.sequence = static_cast<Sequence>(sequence);
+    envelope.sequence = base::whole(envelope.value["sequence"].number()).value_or(0);
+    if (envelope.sequence == 0) return unreadable("no sequence");
     envelope.claimed = envelope.value["timestamp"].number();
     envelope.content = envelope.value["content"];
     return envelope;

@@ -1,10 +1,10 @@
 #include "flume/follower.h"
 
-#include <cmath>
 #include <optional>
 
 #include "base/checked_line.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "flume/frame.h"
 #include "flume/view.h"
 
@@ -13,13 +13,7 @@ namespace {
 
 constexpr std::size_t marks_max = 24;
 
-std::optional<std::uint64_t> whole(json::Value value) {
-    double number = value.number(-1);
-    if (!(number >= 0 && number <= 9007199254740991.0) || number != std::floor(number)) {
-        return std::nullopt;
-    }
-    return static_cast<std::uint64_t>(number);
-}
+std::optional<std::uint64_t> whole(json::Value value) { return base::whole(value.number(-1)); }
 
 }  // namespace
 

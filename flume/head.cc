@@ -5,6 +5,7 @@
 #include "base/checked_line.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "flume/deletion.h"
 #include "flume/envelope.h"
 
@@ -45,10 +46,7 @@ std::string text_of(const Head& head) {
     return line;
 }
 
-std::uint64_t whole(json::Value value) {
-    double number = value.number();
-    return number >= 0 && number <= 9007199254740991.0 ? static_cast<std::uint64_t>(number) : 0;
-}
+std::uint64_t whole(json::Value value) { return base::whole(value.number()).value_or(0); }
 
 std::uint64_t large(json::Value text) {
     return std::strtoull(std::string(text.string()).c_str(), nullptr, 10);

@@ -4,22 +4,16 @@
 
 #include "base/assert.h"
 #include "base/json.h"
+#include "base/number.h"
 
 namespace sbot::flume {
 namespace {
-
-constexpr double whole_max = 9007199254740991.0;
 
 Error odd(std::string_view what) {
     return error(Errc::invalid, "journal record with a bad " + std::string(what));
 }
 
-/// A whole number from 0 on that a double can hold.
-std::optional<std::uint64_t> whole(json::Value value) {
-    double number = value.number(-1);
-    if (!(number >= 0 && number <= whole_max) || number != std::floor(number)) return std::nullopt;
-    return static_cast<std::uint64_t>(number);
-}
+std::optional<std::uint64_t> whole(json::Value value) { return base::whole(value.number(-1)); }
 
 Result<Deleted> deleted_of(json::Value item) {
     Deleted entry;

@@ -111,5 +111,12 @@ TEST(Number, is_nan_for_the_rest) {
     }
 }
 
+TEST(Number, is_whole_from_0_on_as_far_as_doubles_are_exact) {
+    EXPECT_EQ(whole(0), 0U);
+    EXPECT_EQ(whole(9007199254740991.0), (std::uint64_t{1} << 53) - 1);
+    for (double other : {-1.0, 0.5, 9007199254740992.0, 1e300}) EXPECT_FALSE(whole(other)) << other;
+    EXPECT_FALSE(whole(std::nan("")));
+}
+
 }  // namespace
 }  // namespace sbot::base
