@@ -14,11 +14,12 @@ struct FeedRun {
     std::vector<Bytes> messages;
 };
 
-/// What became of a run. What comes behind the first message that is not taken is not looked at.
+/// What became of a run. A message that does not follow yet is passed over; what comes behind a bad
+/// one is not looked at.
 struct Taken {
     enum class End {
         all,  ///< every message is known by now
-        gap,  ///< one did not follow on the last: nobody's fault
+        gap,  ///< one did not follow on what we had by then: nobody's fault
         bad,  ///< one is no message of this feed, or of another branch of it
     };
     std::size_t count = 0;  ///< new ones, valid and on their way to the log

@@ -284,6 +284,17 @@ TEST_F(WriterTest, a_gap_is_no_fault_of_whoever_sent_it) {
     EXPECT_EQ(store.feeds->stored(other.id)->sequence, 2U);
 }
 
+TEST_F(WriterTest, disorder_and_repeats_cost_nothing) {
+    auto other = pair_of(2);
+    auto messages = feed_of(other, 5);
+    auto mixed_up = {messages[2], messages[0], messages[0], messages[1], messages[4],
+                     messages[2], messages[3], messages[1], messages[4]};
+    auto taken = store.take(other.id, as_bytes(mixed_up));
+    EXPECT_EQ(taken.count, 5U);
+    EXPECT_EQ(taken.end, Taken::End::gap);
+    EXPECT_EQ(store.feeds->stored(other.id)->sequence, 5U);
+}
+
 TEST_F(WriterTest, what_follows_messages_that_a_full_disk_refused_is_a_gap) {
     auto other = pair_of(2);
     auto messages = feed_of(other, 6);
