@@ -33,12 +33,22 @@ Result<shs::Handshake> begin(Identity identity, std::optional<FeedId> remote) {
     return shs::Handshake::client(identity.network, identity.keys, remote->bytes, random);
 }
 
+/// Why a server that we dialled may have hung up: by the protocol it never says so itself.
+base::Error hung_up(const base::Error& why, bool is_of_our_network) {
+    return error(why.code, is_of_our_network
+                               ? "it hung up when it heard who we are: it has another key than the "
+                                 "address says, or does not let us in"
+                               : "it hung up on our hello: it is busy, of another network "
+                                 "(caps.shs), or no server of this kind");
+}
+
 io::Async<shs::Outcome> shake(io::Pool pool, io::ByteStream& stream, const Identity& identity,
                               std::optional<FeedId> remote, Welcome welcome, MovedOn moved_on) {
     auto beginning = pool.run(&begin, identity, remote);
     auto begun = co_await beginning;
     if (!begun) co_return std::move(begun).error();
     shs::Handshake hand = std::move(*begun);
+    bool heard = false;
     while (!hand.done()) {
         if (hand.undecided()) {
             if (!welcome(feed_of(*hand.peer()))) {
@@ -56,11 +66,15 @@ io::Async<shs::Outcome> shake(io::Pool pool, io::ByteStream& stream, const Ident
         }
         Bytes message(hand.wanted());
         auto got = co_await io::read_exactly(stream, message);
+        if (!got && remote && got.error().code == Errc::closed) {
+            co_return hung_up(got.error(), heard);
+        }
         if (!got) co_return std::move(got).error();
         auto stepping = pool.run(&take_in, std::move(hand), std::move(message));
         Step step = co_await stepping;
         if (!step.ok) co_return std::move(step.ok).error();
         hand = std::move(step.hand);
+        heard = true;
         moved_on();
     }
     co_return std::move(hand).outcome();

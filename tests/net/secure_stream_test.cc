@@ -99,6 +99,9 @@ TEST_F(SecureStreamTest, a_refused_peer_hears_nothing) {
     ASSERT_FALSE(at_alice || at_bob);
     EXPECT_EQ(at_bob.error().code, Errc::denied);
     EXPECT_EQ(at_alice.error().code, Errc::closed);
+    EXPECT_EQ(at_alice.error().what,
+              "handshake: it hung up when it heard who we are: it has another key than the "
+              "address says, or does not let us in");
 }
 
 TEST_F(SecureStreamTest, another_network_or_another_key_is_refused) {
@@ -115,6 +118,9 @@ TEST_F(SecureStreamTest, another_network_or_another_key_is_refused) {
     meet(bob_id());
     ASSERT_FALSE(at_alice || at_bob);
     EXPECT_EQ(at_bob.error().code, Errc::invalid);
+    EXPECT_EQ(at_alice.error().what,
+              "handshake: it hung up on our hello: it is busy, of another network (caps.shs), or "
+              "no server of this kind");
     EXPECT_FALSE(asked.has_value());
 }
 
