@@ -217,6 +217,11 @@ RemoteError unparsable(std::string_view text) {
                        std::string(text.substr(0, text.find('~')))};
 }
 
+RemoteError undialable(std::string_view remote) {
+    return RemoteError{"this server dials net addresses only, and the invite has none: " +
+                       std::string(remote.substr(0, remote.find('~')))};
+}
+
 /// Both forms of a code, in quotes or not. One that was copied may come with blanks around it.
 Reply<Invite> invite_of(json::Value given) {
     if (!given.truthy()) return param_required();
@@ -235,6 +240,7 @@ Reply<Invite> invite_of(json::Value given) {
     if (!parsed) return unparsable(text);
     auto address = net::parse_address(parsed->remote);
     auto target = net::dial_target(parsed->invite);
+    if (!target && target.error().code == Errc::unsupported) return undialable(parsed->remote);
     auto* pub = target ? std::get_if<net::NetTarget>(&*target) : nullptr;
     if (!address || pub == nullptr || !pub->seed) return unparsable(parsed->remote);
     return Invite{std::move(*pub), parsed->remote, std::move(*address)};

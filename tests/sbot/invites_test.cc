@@ -161,6 +161,10 @@ TEST_F(InviteMethodsTest, refuse_odd_arguments_in_the_words_of_the_reference) {
     std::string no_seed = "net:a.example:8008~shs:" + me.substr(1, 44);
     EXPECT_EQ(call("invite.accept", "[\"" + no_seed + "\"]").substr(0, 52),
               "Error: ssb-invite failed to parse invite net:a.examp");
+    std::string key_and_seed = "~shs:" + me.substr(1, 44) + ":" + me.substr(1, 44);
+    EXPECT_EQ(call("invite.accept", "[\"ws://a.example:8989" + key_and_seed + "\"]"),
+              "Error: this server dials net addresses only, and the invite has none: "
+              "ws://a.example:8989");
     EXPECT_EQ(codes->count(), 0u);
 }
 
