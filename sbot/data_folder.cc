@@ -215,8 +215,13 @@ Result<void> make_folders(const std::string& folder) {
     for (std::size_t at = 0; at != std::string::npos;) {
         at = folder.find('/', at + 1);
         path = folder.substr(0, at);
-        if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-            return base::errno_error("make folder " + path, errno);
+        if (mkdir(path.c_str(), 0700) == 0) continue;
+        if (errno != EEXIST) return base::errno_error("make folder " + path, errno);
+        struct stat there {};
+        if (stat(path.c_str(), &there) != 0 && errno == ENOENT) {
+            return error(Errc::not_found, path +
+                                              " is a link that leads nowhere: mount what it leads "
+                                              "to, or remove the link");
         }
     }
     return {};

@@ -222,6 +222,19 @@ TEST(FolderLock, names_the_process_that_holds_the_folder) {
     for (int end : {up[0], up[1], down[0], down[1]}) close(end);
 }
 
+TEST(FolderLock, a_folder_that_is_a_link_leading_nowhere_is_named) {
+    TemporaryFolder place;
+    const std::string folder = place / "data", disk = place / "unplugged";
+    ASSERT_EQ(symlink(disk.c_str(), folder.c_str()), 0);
+    auto refused = FolderLock::take(folder);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().what, folder +
+                                        " is a link that leads nowhere: mount what it leads "
+                                        "to, or remove the link");
+    ASSERT_TRUE(make_folders(disk));
+    EXPECT_TRUE(FolderLock::take(folder));
+}
+
 TEST(FolderLock, makes_folders_for_the_owner) {
     TemporaryFolder folder;
     ASSERT_TRUE(FolderLock::take(folder / "a/b").has_value());
