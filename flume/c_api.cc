@@ -7,7 +7,7 @@
 
 #include "flume/flume.h"
 #include "flume/follower.h"
-#include "flume/message_index.h"
+#include "flume/index_keeper.h"
 #include "flume/offset_log.h"
 #include "flume/sqlite.h"
 #include "flume/watch.h"
@@ -69,13 +69,11 @@ struct sbot_flume_follower {
 };
 
 struct sbot_flume_index {
-    sbot_flume_index(const std::string& path, std::unique_ptr<flume::MessageIndex> opened)
-        : watch(path), index(std::move(opened)), follower(files, path, {index->position()}) {}
+    explicit sbot_flume_index(const std::string& path) : watch(path) {}
 
     base::PosixFiles files;
     flume::LogWatch watch;
-    std::unique_ptr<flume::MessageIndex> index;
-    flume::Follower follower;
+    std::unique_ptr<flume::IndexKeeper> keeper;
 };
 
 struct sbot_flume_query {
@@ -167,9 +165,11 @@ int sbot_flume_index_open(const char* log_path, const char* database_path,
     if (log_path == nullptr || database_path == nullptr || index == nullptr) {
         return misused("no path, or no index");
     }
-    auto opened = flume::MessageIndex::open(database_path);
-    if (!opened) return fail(opened.error());
-    *index = new sbot_flume_index(log_path, std::move(*opened));
+    auto opened = std::make_unique<sbot_flume_index>(log_path);
+    auto keeper = flume::IndexKeeper::open(opened->files, log_path, database_path);
+    if (!keeper) return fail(keeper.error());
+    opened->keeper = std::move(*keeper);
+    *index = opened.release();
     return SBOT_FLUME_OK;
 }
 
@@ -179,16 +179,15 @@ int sbot_flume_index_process(sbot_flume_index* index, size_t count_max, int time
     if (count_max == 0) return misused("no news wanted");
     int result = SBOT_FLUME_END;
     for (bool waited = timeout_ms <= 0;; waited = true) {
-        auto news = index->follower.next(count_max);
-        if (!news) return fail(news.error());
-        if (!news->empty()) result = SBOT_FLUME_OK;
-        auto applied = index->index->apply(*news, index->follower.position());
-        if (!applied) return fail(applied.error());
-        if (result == SBOT_FLUME_OK || waited) break;
+        auto more = index->keeper->process(count_max);
+        if (!more) return fail(more.error());
+        if (*more) result = SBOT_FLUME_OK;
+        if (*more || waited) break;
         index->watch.wait(timeout_ms);
     }
-    *done = index->follower.position().next;
-    *total = std::max(*done, index->follower.log_end());
+    const flume::Follower& follower = index->keeper->follower();
+    *done = follower.position().next;
+    *total = std::max(*done, follower.log_end());
     return result;
 }
 

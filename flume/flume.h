@@ -91,7 +91,8 @@ SBOT_FLUME_API int sbot_flume_next(sbot_flume_follower* follower, size_t count_m
                                    const sbot_flume_news** news, size_t* count);
 /*
  * Where to go on after all news given so far. Store it in one transaction with what you made of
- * them, then nothing is ever lost or seen twice.
+ * them, then nothing is ever lost or seen twice. Where that fails, follow anew from what is stored:
+ * this follower does not give its news again.
  */
 SBOT_FLUME_API const char* sbot_flume_position(sbot_flume_follower* follower);
 /* How much of how much of the log was read, in bytes. */
@@ -109,7 +110,9 @@ SBOT_FLUME_API int sbot_flume_index_open(const char* log_path, const char* datab
 /*
  * Takes in the next news, some `count_max` of them, in one transaction; waits up to `timeout_ms`
  * for the first. SBOT_FLUME_END where there were none. `*done` of `*total` bytes of the log are in
- * it.
+ * it. Several programs may keep one database. After a failure (another program writes to it, the
+ * disk is full) the next call goes on where the database is. A database that was removed, or
+ * replaced by another file, is to be opened anew: SBOT_FLUME_CORRUPT.
  */
 SBOT_FLUME_API int sbot_flume_index_process(sbot_flume_index* index, size_t count_max,
                                             int timeout_ms, uint64_t* done, uint64_t* total);

@@ -225,6 +225,16 @@ Result<bool> Follower::is_there(const Position::Mark& mark) const {
     return base::crc32(*data) == mark.sum || is_being_deleted(*data);
 }
 
+Result<bool> Follower::knows_the_log() {
+    auto log = reopen(log_path_, log_, log_info_);
+    if (!log) return std::move(log).error();
+    for (const Position::Mark& mark : position_.marks) {
+        auto there = is_there(mark);
+        if (!there || *there) return there;
+    }
+    return false;
+}
+
 /// True if what was given last is still there; else goes back to where it is.
 Result<bool> Follower::agree() {
     bool agreed = true;

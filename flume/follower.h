@@ -74,6 +74,9 @@ class Follower {
     /// more for now. Errors: `corrupt` for a spoilt journal, `io`, `denied`.
     Result<std::span<const News>> next(std::size_t count_max);
 
+    /// Whether an entry by which the log was known is there, or was deleted: else it is another.
+    Result<bool> knows_the_log();
+
     /// Behind all news given so far.
     const Position& position() const { return position_; }
     /// What was passed over because no whole entry was there.

@@ -20,38 +20,42 @@ constexpr const char* schema =
 
 Result<std::unique_ptr<MessageIndex>> MessageIndex::open(const std::string& path) {
     auto database = sqlite::Database::open(path, {});
-    if (!database) return std::move(database).error().in(path);
-    std::unique_ptr<MessageIndex> index(new MessageIndex(std::move(*database)));
+    if (!database) return std::move(database).error();
+    base::PosixFiles files;
+    auto place = FilePlace::of(files, path);
+    if (!place) return std::move(place).error();
+    std::unique_ptr<MessageIndex> index(new MessageIndex(std::move(*database), std::move(*place)));
     if (auto ok = index->start(); !ok) return std::move(ok).error().in(path);
     return index;
+}
+
+/// Unless another program does so just now.
+Result<void> MessageIndex::make_tables() {
+    auto transaction = sqlite::Transaction::begin(database_);
+    if (!transaction) return std::move(transaction).error();
+    auto tables = database_.number("SELECT count(*) FROM sqlite_master");
+    if (!tables) return std::move(tables).error();
+    if (*tables > 0) return {};
+    if (auto ok = database_.run(schema); !ok) return ok;
+    return (*transaction)->commit();
 }
 
 Result<void> MessageIndex::start() {
     auto tables = database_.number("SELECT count(*) FROM sqlite_master");
     if (!tables) return std::move(tables).error();
     if (*tables == 0) {
-        auto transaction = sqlite::Transaction::begin(database_);
-        if (!transaction) return std::move(transaction).error();
-        if (auto ok = database_.run(schema); !ok) return ok;
-        if (auto ok = (*transaction)->commit(); !ok) return ok;
+        if (auto ok = make_tables(); !ok) return ok;
     }
     auto ours = database_.number(
         "SELECT count(*) FROM sqlite_master WHERE name IN ('sbot_follower','messages')");
     if (!ours) return std::move(ours).error();
     if (*ours != 2) return error(Errc::invalid, "a database of another kind");
-    auto row = database_.prepare("SELECT version,position FROM sbot_follower");
-    if (!row) return std::move(row).error();
-    auto there = row->step();
-    if (!there) return std::move(there).error();
-    if (!*there || row->integer(0) != 1) return error(Errc::invalid, "of another version");
-    auto position = Position::parse(row->text(1));
-    if (!position) return std::move(position).error();
-    position_ = std::move(*position);
+    if (auto ok = load_position(); !ok) return ok;
     const std::pair<sqlite::Statement*, std::string_view> all[] = {
         {&insert_, "INSERT OR REPLACE INTO messages VALUES(?,?,?,?,?,?,?,?)"},
         {&remove_, "DELETE FROM messages WHERE offset=?"},
         {&remove_from_, "DELETE FROM messages WHERE offset>=?"},
-        {&move_, "UPDATE sbot_follower SET position=?"},
+        {&move_, "UPDATE sbot_follower SET position=? WHERE position=?"},
     };
     for (auto& [statement, sql] : all) {
         auto made = database_.prepare(sql);
@@ -74,25 +78,45 @@ Result<void> MessageIndex::insert(const News& news) {
     return insert_.bind(8, envelope->value.source()).run();
 }
 
-Result<void> MessageIndex::apply(std::span<const News> news, const Position& position) {
-    if (news.empty() && position == position_) return {};
+Result<void> MessageIndex::take(const News& news) {
+    const auto offset = static_cast<std::int64_t>(news.offset);
+    switch (news.kind) {
+        case News::Kind::entry: return insert(news);
+        case News::Kind::deleted: return remove_.bind(1, offset).run();
+        case News::Kind::rewound: return remove_from_.bind(1, offset).run();
+        case News::Kind::reindex: break;  // nothing here depends on keys
+    }
+    return {};
+}
+
+Result<bool> MessageIndex::apply(std::span<const News> news, const Position& position) {
+    if (auto ok = place_.check(files_); !ok) return std::move(ok).error();
+    if (news.empty() && position == position_) return true;
     auto transaction = sqlite::Transaction::begin(database_);
     if (!transaction) return std::move(transaction).error();
+    std::string text = position.text();
+    if (auto ok = move_.bind(1, text).bind(2, stored_).run(); !ok) return std::move(ok).error();
+    if (database_.changes() == 0) return false;
     for (const News& one : news) {
-        Result<void> done;
-        auto offset = static_cast<std::int64_t>(one.offset);
-        switch (one.kind) {
-            case News::Kind::entry: done = insert(one); break;
-            case News::Kind::deleted: done = remove_.bind(1, offset).run(); break;
-            case News::Kind::rewound: done = remove_from_.bind(1, offset).run(); break;
-            case News::Kind::reindex: break;  // nothing here depends on keys
-        }
-        if (!done) return done;
+        if (auto ok = take(one); !ok) return std::move(ok).error();
     }
-    const std::string text = position.text();
-    if (auto ok = move_.bind(1, text).run(); !ok) return ok;
-    if (auto ok = (*transaction)->commit(); !ok) return ok;
+    if (auto ok = (*transaction)->commit(); !ok) return std::move(ok).error();
+    stored_ = std::move(text);
     position_ = position;
+    return true;
+}
+
+Result<void> MessageIndex::load_position() {
+    auto row = database_.prepare("SELECT version,position FROM sbot_follower");
+    if (!row) return std::move(row).error();
+    auto there = row->step();
+    if (!there) return std::move(there).error();
+    if (!*there || row->integer(0) != 1) return error(Errc::invalid, "of another version");
+    std::string text(row->text(1));
+    auto position = Position::parse(text);
+    if (!position) return std::move(position).error();
+    stored_ = std::move(text);
+    position_ = std::move(*position);
     return {};
 }
 
@@ -100,16 +124,16 @@ Result<std::int64_t> MessageIndex::count() {
     return database_.number("SELECT count(*) FROM messages");
 }
 
-Result<bool> MessageIndex::is_of_another(const Log& log) {
+Result<bool> MessageIndex::has_a_first_message_of(const Log& log) {
     auto row = database_.prepare("SELECT offset,key FROM messages ORDER BY offset LIMIT 100");
     if (!row) return std::move(row).error();
-    for (bool any = false;; any = true) {
+    for (;;) {
         auto more = row->step();
         if (!more) return std::move(more).error();
-        if (!*more) return any;
+        if (!*more) return false;
         auto entry = log.get(static_cast<Offset>(row->integer(0)));
         if (!entry) continue;  // deleted, or another one lies across it
-        if (key_of(*entry) == row->text(1)) return false;
+        if (key_of(*entry) == row->text(1)) return true;
     }
 }
 

@@ -4,7 +4,9 @@
 #include <span>
 #include <string>
 
+#include "base/files.h"
 #include "base/json.h"
+#include "flume/file_place.h"
 #include "flume/follower.h"
 #include "flume/log.h"
 #include "flume/sqlite.h"
@@ -25,21 +27,30 @@ class MessageIndex {
 
     /// Where its follower goes on.
     const Position& position() const { return position_; }
-    /// Takes in what the follower gave, of which `position` is behind.
-    Result<void> apply(std::span<const News> news, const Position& position);
+    /// Takes in what a follower that began at `position()` gave, and is behind now. False, and
+    /// nothing is done, where another program has taken in something meanwhile. Errors: `corrupt`
+    /// where the file has lost its name, `timeout` where somebody else goes on writing it.
+    Result<bool> apply(std::span<const News> news, const Position& position);
+    /// Looks where the database is now, by whomever.
+    Result<void> load_position();
     Result<std::int64_t> count();
-    /// True if there are rows, and the log holds none of the first of them where they were: it is
-    /// another log, and to follow it would replace all of them.
-    Result<bool> is_of_another(const Log& log);
+    /// Whether the log holds any of the first messages where they were.
+    Result<bool> has_a_first_message_of(const Log& log);
 
  private:
-    explicit MessageIndex(sqlite::Database database) : database_(std::move(database)) {}
+    MessageIndex(sqlite::Database database, FilePlace place)
+        : place_(std::move(place)), database_(std::move(database)) {}
 
     Result<void> start();
+    Result<void> make_tables();
+    Result<void> take(const News& news);
     Result<void> insert(const News& news);
 
+    base::PosixFiles files_;
+    FilePlace place_;
     sqlite::Database database_;
     sqlite::Statement insert_, remove_, remove_from_, move_;
+    std::string stored_;  // the position, as it stands there
     Position position_;
     json::Document document_;
 };

@@ -9,13 +9,14 @@
 #include <optional>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "flume/boot_mark.h"
 #include "flume/check.h"
 #include "flume/core_builder.h"
 #include "flume/deletion.h"
-#include "flume/message_index.h"
+#include "flume/index_keeper.h"
 #include "flume/offset_log.h"
 #include "flume/watch.h"
 #include "message/content_opener.h"
@@ -65,16 +66,9 @@ std::optional<std::string> unknown_option(const base::Tree& options, bool is_ind
 }
 
 /// A database that was made of another log stays as it is.
-Result<void> check_same_log(base::Files& files, flume::MessageIndex& index, const std::string& path,
+Result<void> check_same_log(flume::IndexKeeper& keeper, const std::string& path,
                             const std::string& database) {
-    auto rows = index.count();
-    if (!rows) return std::move(rows).error();
-    if (*rows == 0) return {};
-    flume::OffsetLog::Options how;
-    how.read_only = true;
-    auto log = flume::OffsetLog::open(files, path, how);
-    if (!log) return std::move(log).error();
-    auto other = index.is_of_another(**log);
+    auto other = keeper.is_of_another_log();
     if (!other) return std::move(other).error();
     if (!*other) return {};
     return error(Errc::invalid, database + " was made of another log, of which nothing is in " +
@@ -85,6 +79,30 @@ Result<void> check_same_log(base::Files& files, flume::MessageIndex& index, cons
 volatile std::sig_atomic_t stopped = 0;
 void stop(int) { stopped = 1; }
 
+/// Takes in what there is, and with `follow` what comes, until it is stopped.
+Result<void> keep_level(flume::IndexKeeper& keeper, const std::string& path, bool follow) {
+    flume::LogWatch watch(path);
+    ProgressBar bar("indexing");
+    bool told = false;
+    while (stopped == 0) {
+        auto more = keeper.process(news_at_once);
+        if (!more && follow && more.error().code == Errc::timeout) {
+            if (!std::exchange(told, true)) {
+                complain(std::move(more).error().in(
+                    "waiting for the program that writes to the database"));
+            }
+            continue;
+        }
+        if (!more) return std::move(more).error();
+        told = false;
+        bar.show(keeper.follower().position().next, keeper.follower().log_end());
+        if (*more) continue;
+        if (!follow) return {};
+        watch.wait(wait_ms);
+    }
+    return {};
+}
+
 int index(const Settings& settings, const base::Tree& options) {
     const std::string path =
         options.at("log").is_text() ? options.at("log").text() : log_path(settings);
@@ -92,38 +110,22 @@ int index(const Settings& settings, const base::Tree& options) {
         std::fputs(usage, stderr);
         return failed;
     }
-    auto index = flume::MessageIndex::open(options.at("db").text());
-    if (!index) return complain(index.error());
-    const bool follow = options.at("follow").truthy();
+    const std::string database = options.at("db").text();
     base::PosixFiles files;
+    auto keeper = flume::IndexKeeper::open(files, path, database);
+    if (!keeper) return complain(keeper.error());
+    const bool follow = options.at("follow").truthy();
     if (auto there = files.info(path); !there && !follow) return complain(there.error());
-    if (auto same = check_same_log(files, **index, path, options.at("db").text()); !same) {
-        return complain(same.error());
-    }
+    if (auto same = check_same_log(**keeper, path, database); !same) return complain(same.error());
     std::signal(SIGINT, &stop);
     std::signal(SIGTERM, &stop);
-    flume::LogWatch watch(path);
-    flume::Follower::Options how;
-    how.position = (*index)->position();
-    flume::Follower follower(files, path, std::move(how));
-    {
-        ProgressBar bar("indexing");
-        while (stopped == 0) {
-            auto news = follower.next(news_at_once);
-            if (!news) return complain(news.error());
-            auto done = (*index)->apply(*news, follower.position());
-            if (!done) return complain(done.error());
-            bar.show(follower.position().next, follower.log_end());
-            if (!news->empty()) continue;
-            if (!follow) break;
-            watch.wait(wait_ms);
-        }
-    }
+    if (auto ok = keep_level(**keeper, path, follow); !ok) return complain(ok.error());
+    const flume::Follower& follower = (*keeper)->follower();
     if (follower.damage().places > 0) {
         std::fprintf(stderr, "sbot: %" PRIu64 " bytes of the log are damaged, and passed over\n",
                      follower.damage().bytes);
     }
-    auto count = (*index)->count();
+    auto count = (*keeper)->index().count();
     if (!count) return complain(count.error());
     std::printf("%" PRId64 " messages, up to byte %" PRIu64 " of the log\n", *count,
                 follower.position().next);

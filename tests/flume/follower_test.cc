@@ -7,7 +7,7 @@
 
 #include "base/memory_files.h"
 #include "flume/deletion.h"
-#include "flume/message_index.h"
+#include "flume/index_keeper.h"
 #include "flume/offset_log.h"
 #include "tests/flume/support.h"
 
@@ -341,35 +341,38 @@ TEST(Follower, refuses_positions_that_it_never_gave) {
     EXPECT_EQ(Position::parse("").value(), Position());
 }
 
+MessageId key_of_message(int sequence) {
+    MessageId key;
+    key.bytes[0] = static_cast<std::uint8_t>(sequence);
+    return key;
+}
+
+void append_message(Writer& writer, int sequence) {
+    const std::string text = R"({"key":")" + key_of_message(sequence).text() +
+                             R"(","value":{"author":")" + FeedId().text() + R"(","sequence":)" +
+                             std::to_string(sequence) +
+                             R"(,"timestamp":7,"content":{"type":"post"}},"timestamp":8})";
+    ByteView batch[] = {bytes_of(text)};
+    ASSERT_TRUE(writer.log->append(batch));
+}
+
+std::unique_ptr<IndexKeeper> keep(MemoryFiles& files, const std::string& path) {
+    return std::move(IndexKeeper::open(files, log_path, path).value());
+}
+
 TEST(MessageIndex, holds_what_the_log_holds) {
     test::TemporaryFolder folder;
     Writer writer;
-    FeedId feed;
-    MessageId key;
-    auto append = [&](int sequence) {
-        key.bytes[0] = static_cast<std::uint8_t>(sequence);
-        const std::string text = R"({"key":")" + key.text() + R"(","value":{"author":")" +
-                                 feed.text() + R"(","sequence":)" + std::to_string(sequence) +
-                                 R"(,"timestamp":7,"content":{"type":"post"}},"timestamp":8})";
-        ByteView batch[] = {bytes_of(text)};
-        ASSERT_TRUE(writer.log->append(batch));
-    };
-    for (int i = 1; i <= 5; ++i) append(i);
+    for (int i = 1; i <= 5; ++i) append_message(writer, i);
     auto follow = [&] {
-        auto index = std::move(MessageIndex::open(folder.path("my.sqlite")).value());
-        Follower::Options options;
-        options.position = index->position();
-        Follower follower(writer.files, log_path, std::move(options));
-        for (;;) {
-            auto news = follower.next(2);
-            EXPECT_TRUE(news);
-            EXPECT_TRUE(index->apply(*news, follower.position()));
-            if (news->empty()) return index->count().value();
+        auto keeper = keep(writer.files, folder.path("my.sqlite"));
+        while (keeper->process(2).value()) {
         }
+        return keeper->index().count().value();
     };
     EXPECT_EQ(follow(), 5);
     writer.append(2);
-    append(6);
+    append_message(writer, 6);
     writer.del(writer.offsets()[1]);
     EXPECT_EQ(follow(), 7);
     auto database = std::move(sqlite::Database::open(folder.path("my.sqlite"), {}).value());
@@ -378,25 +381,74 @@ TEST(MessageIndex, holds_what_the_log_holds) {
                                       "WHERE sequence=6 AND timestamp=7 AND received=8")
                              .value());
     ASSERT_TRUE(row.step().value());
-    EXPECT_EQ(row.text(0), key.text());
-    EXPECT_EQ(row.text(1), feed.text());
+    EXPECT_EQ(row.text(0), key_of_message(6).text());
+    EXPECT_EQ(row.text(1), FeedId().text());
     EXPECT_EQ(row.text(2), "post");
     EXPECT_TRUE(row.text(3).starts_with("{\"author\":"));
-    // It knows its log again, also where entries were deleted, and another one.
-    auto index = std::move(MessageIndex::open(folder.path("my.sqlite")).value());
-    EXPECT_FALSE(index->is_of_another(*writer.log).value());
-    writer.del(writer.offsets()[0]);
-    EXPECT_FALSE(index->is_of_another(*writer.log).value());
+    // It knows its log again, also where all that it holds was deleted, and another one.
+    auto keeper = keep(writer.files, folder.path("my.sqlite"));
+    EXPECT_FALSE(keeper->is_of_another_log().value());
+    for (Offset offset : writer.offsets()) writer.del(offset);
+    EXPECT_FALSE(keeper->is_of_another_log().value());
     base::MemoryFiles elsewhere;
     auto another = std::move(OffsetLog::open(elsewhere, log_path, {}).value());
-    EXPECT_TRUE(index->is_of_another(*another).value());
-    auto empty = std::move(MessageIndex::open(folder.path("empty.sqlite")).value());
-    EXPECT_FALSE(empty->is_of_another(*another).value());
+    EXPECT_TRUE(keep(elsewhere, folder.path("my.sqlite"))->is_of_another_log().value());
+    EXPECT_FALSE(keep(elsewhere, folder.path("empty.sqlite"))->is_of_another_log().value());
+    EXPECT_EQ(follow(), 0);
     // Another database stays as it is.
     auto other = std::move(sqlite::Database::open(folder.path("other"), {}).value());
     ASSERT_TRUE(other.run("CREATE TABLE mine(x)"));
     EXPECT_EQ(MessageIndex::open(folder.path("other")).error().code, Errc::invalid);
     EXPECT_EQ(other.number("SELECT count(*) FROM sqlite_master").value(), 1);
+}
+
+TEST(IndexKeeper, passes_nothing_over_that_the_database_refused) {
+    test::TemporaryFolder folder;
+    Writer writer;
+    for (int i = 1; i <= 6; ++i) append_message(writer, i);
+    auto keeper = keep(writer.files, folder.path("my.sqlite"));
+    ASSERT_TRUE(keeper->process(2).value());
+    auto somebody = std::move(sqlite::Database::open(folder.path("my.sqlite"), {}).value());
+    ASSERT_TRUE(
+        somebody.run("CREATE TRIGGER no BEFORE INSERT ON messages "
+                     "BEGIN SELECT RAISE(ABORT,'no'); END"));
+    EXPECT_FALSE(keeper->process(2));
+    EXPECT_FALSE(keeper->process(2));
+    ASSERT_TRUE(somebody.run("DROP TRIGGER no"));
+    while (keeper->process(2).value()) {
+    }
+    EXPECT_EQ(keeper->index().count().value(), 6);
+}
+
+TEST(IndexKeeper, shares_a_database_with_others) {
+    test::TemporaryFolder folder;
+    Writer writer;
+    for (int i = 1; i <= 6; ++i) append_message(writer, i);
+    auto one = keep(writer.files, folder.path("my.sqlite"));
+    auto other = keep(writer.files, folder.path("my.sqlite"));
+    ASSERT_TRUE(one->process(3).value());
+    // The other has read the same, but does not put back what is deleted by now.
+    writer.del(writer.offsets()[1]);
+    writer.del(writer.offsets()[4]);
+    for (bool more = true; more;) {
+        more = one->process(2).value();
+        more = other->process(1).value() || more;
+    }
+    EXPECT_EQ(one->index().count().value(), 4);
+    EXPECT_EQ(one->follower().position(), other->follower().position());
+}
+
+TEST(IndexKeeper, tells_where_its_file_has_lost_its_name) {
+    test::TemporaryFolder folder;
+    Writer writer;
+    append_message(writer, 1);
+    auto keeper = keep(writer.files, folder.path("my.sqlite"));
+    ASSERT_TRUE(keeper->process(2).value());
+    base::PosixFiles files;
+    ASSERT_TRUE(sqlite::remove_database(files, folder.path("my.sqlite")));
+    EXPECT_EQ(keeper->process(2).error().code, Errc::corrupt);
+    keep(writer.files, folder.path("my.sqlite"));
+    EXPECT_EQ(keeper->process(2).error().code, Errc::corrupt);
 }
 
 }  // namespace
