@@ -136,8 +136,14 @@ Result<CoreBuilder::Built> CoreBuilder::build(const Log& log) {
     if (options_.kept) how.kept = options_.kept();
     RowMaker maker(options_.unbox, how.secret);
     auto loader = CoreLoader::make(std::move(how));
-    if (!loader) return std::move(loader).error();
-    return fill(log, **loader, maker);
+    Result<Built> built =
+        loader ? fill(log, **loader, maker) : Result<Built>(std::move(loader).error());
+    if (built) return built;
+    // Where the disk is full, others need the room.
+    if (loader) loader->reset();
+    removed = sqlite::remove_database(files, options_.path);
+    (void)removed.has_value();
+    return built;
 }
 
 }  // namespace sbot::flume

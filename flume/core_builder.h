@@ -31,7 +31,8 @@ class CoreBuilder {
     explicit CoreBuilder(Options options) : options_(std::move(options)) {}
 
     /// Takes in what the log holds, without full text; CoreView can open the file after that, which
-    /// is on the disk. Blocks for seconds. Errors: `io`; `cancelled` after `stop`.
+    /// is on the disk. Blocks for seconds. Errors: `io`; `cancelled` after `stop`; then there is no
+    /// file.
     Result<Built> build(const Log& log);
 
     /// From any thread.

@@ -361,6 +361,16 @@ TEST(CoreRows, are_the_same_from_a_full_build_and_from_a_life) {
     }
 }
 
+TEST(CoreBuilder, leaves_nothing_behind_where_it_does_not_come_to_an_end) {
+    Trial trial(3, 20);
+    trial.append(0, 20);
+    const std::string path = trial.folder.path("draft");
+    CoreBuilder builder({path, trial.view->options().unbox, {}});
+    builder.stop();
+    EXPECT_EQ(builder.build(*trial.log).error().code, Errc::cancelled);
+    EXPECT_EQ(base::PosixFiles().info(path).error().code, Errc::not_found);
+}
+
 TEST(CoreRows, follow_what_can_be_opened_later) {
     Trial trial(99, 500);
     trial.append(0, 500);
