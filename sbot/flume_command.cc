@@ -18,6 +18,7 @@
 #include "flume/deletion.h"
 #include "flume/index_keeper.h"
 #include "flume/offset_log.h"
+#include "flume/sqlite.h"
 #include "flume/watch.h"
 #include "message/content_opener.h"
 #include "sbot/data_folder.h"
@@ -166,7 +167,17 @@ int check(const Settings& settings) {
     return report->good() ? good : spoilt;
 }
 
+/// Who goes on reading the old index can see that it is one, if it can still be told so.
+void supersede(base::Files& files, const std::string& path) {
+    if (!files.info(path)) return;
+    auto old = flume::sqlite::Database::open(path, {});
+    if (!old) return;
+    auto told = old->run("UPDATE progress SET superseded=1");
+    (void)told.has_value();
+}
+
 Result<void> remove_index(base::Files& files, const std::string& path) {
+    supersede(files, path);
     if (auto ok = flume::sqlite::remove_database(files, path); !ok) return ok;
     if (auto ok = flume::BootMark(files, path).clear(); !ok) return ok;
     return files.sync_folder(base::folder_of(path));

@@ -134,6 +134,21 @@ run(async () => {
         assert.strictEqual(tool(server, 'nonsense')[0], 2);
         await server.stop();
     });
+    await test('who reads the old index learns that there is a new one', async () => {
+        if (!has_sqlite) return;
+        const index = path.join(server.folder, 'flume/core.sqlite');
+        const reader = own(spawn('sqlite3', ['-readonly', index]));
+        let said = '';
+        reader.stdout.on('data', (data) => {
+            said += data;
+        });
+        reader.stdin.write('SELECT superseded FROM progress;\n');
+        await until('it has it open', () => said === '0\n', 10000);
+        assert.strictEqual(tool(server, 'rebuild')[0], 0);
+        reader.stdin.end('SELECT superseded FROM progress;\n');
+        await until('it has asked again', () => said.length === 4, 10000);
+        assert.strictEqual(said, '0\n1\n');
+    });
     await test('what is damaged is found and mended, and the server goes on', async () => {
         assert.deepStrictEqual(tool(server, 'repair').join(), '0,nothing to repair\n');
         const bytes = fs.readFileSync(follower.log);
