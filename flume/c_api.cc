@@ -203,6 +203,8 @@ int sbot_flume_query_open(const char* database_path, const char* sql, sbot_flume
     opened->database = std::make_unique<flume::sqlite::Database>(std::move(*database));
     auto statement = opened->database->prepare_only(sql);
     if (!statement) return fail(statement.error());
+    // Some would write other files.
+    if (!statement->reads_only()) return misused("a query may only read");
     opened->statement = std::make_unique<flume::sqlite::Statement>(std::move(*statement));
     *query = opened.release();
     return SBOT_FLUME_OK;

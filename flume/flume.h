@@ -138,7 +138,8 @@ typedef struct sbot_flume_value {
     size_t length;
 } sbot_flume_value;
 
-/* Prepares one SQL statement, not none and not several, on a database, which it cannot change. */
+/* Prepares one SQL statement, not none and not several, on a database. One that would change this
+ * or another file is refused. */
 SBOT_FLUME_API int sbot_flume_query_open(const char* database_path, const char* sql,
                                          sbot_flume_query** query);
 /* Sets the parameter of this number (from 1), before the first row. Data is copied. */

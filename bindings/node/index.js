@@ -16,6 +16,19 @@ const addon = require(places.find((place) => place && fs.existsSync(place)) || p
 
 const POLL_MS = 1000;  // where the system does not tell of changes
 
+/** What would only come back as the system's words for something else. */
+function check_path(name, value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError(`${name} must be the path of a file`);
+    }
+}
+
+function check_chunk(chunk) {
+    if (!Number.isSafeInteger(chunk) || chunk < 1) {
+        throw new TypeError('chunk must be a whole number of entries, 1 or more');
+    }
+}
+
 /** Resolves when the log or its journal may have changed. */
 class Changes {
     constructor(log) {
@@ -60,6 +73,8 @@ class Changes {
  */
 async function* follow(log, options = {}) {
     const { position = '', live = false, chunk = 200 } = options;
+    check_path('log', log);
+    check_chunk(chunk);
     const handle = await addon.follow(log, position);
     const changes = live ? new Changes(log) : null;
     try {
@@ -77,10 +92,15 @@ async function* follow(log, options = {}) {
 
 /** A database of the messages of a log: the tables of `sbot flume index`. */
 async function view(log, database) {
+    check_path('log', log);
+    check_path('database', database);
     const handle = await addon.view(log, database);
     return {
         /** Takes in some `chunk` entries: `{level, done, total}`, the latter two in bytes. */
-        process: ({ chunk = 1000 } = {}) => addon.process(handle, chunk)
+        process: async ({ chunk = 1000 } = {}) => {
+            check_chunk(chunk);
+            return addon.process(handle, chunk);
+        }
     };
 }
 
@@ -102,8 +122,10 @@ function checked(parameters, limit) {
  * Buffers and Uint8Arrays; none may be missing, and none too many. Blobs come as Buffers, integers
  * beyond 2^53 as BigInts.
  */
-const query = async (database, sql, parameters = [], { limit = 1000 } = {}) =>
-    addon.query(database, String(sql), checked(parameters, limit), limit);
+async function query(database, sql, parameters = [], { limit = 1000 } = {}) {
+    check_path('database', database);
+    return addon.query(database, String(sql), checked(parameters, limit), limit);
+}
 
 const LIVE_MS_MIN = 100;
 
@@ -161,6 +183,7 @@ async function* looks(handle, database, interval, state) {
  */
 function live(database, sql, options = {}) {
     const { params, key = [], interval = LIVE_MS_MIN, limit = 1000, signal } = options;
+    check_path('database', database);
     const columns = typeof key === 'string' ? [key] : key;
     if (!Array.isArray(columns) || !columns.every((name) => typeof name === 'string')) {
         throw new TypeError('key must be a column, or a list of columns');

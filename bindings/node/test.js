@@ -87,6 +87,16 @@ async function values(db) {
     for (const limit of [1.5, -1, '1', NaN]) {
         await assert.rejects(query(db, 'SELECT 1', [], { limit }), /limit/);
     }
+    const into = path.join(path.dirname(db), 'copy.sqlite');
+    await assert.rejects(query(db, `VACUUM INTO '${into}'`), /may only read/);
+    assert(!fs.existsSync(into));
+    for (const chunk of [0, -1, 1.5, Infinity, NaN, '5', null]) {
+        await assert.rejects(follow(db, { chunk }).next(), /chunk must be/);
+    }
+    for (const bad of [undefined, '', 5]) {
+        await assert.rejects(view(bad, db), /log must be the path/);
+        await assert.rejects(query(bad, 'SELECT 1'), /database must be the path/);
+    }
     console.log('values go in and come out as what they are, or are refused');
 }
 
@@ -97,6 +107,7 @@ async function liveAnswers(folder) {
     const cut = fs.statSync(log).size;
     append(log, 4, 6);
     const index = await view(log, db);
+    await assert.rejects(index.process({ chunk: 0 }), /chunk must be/);
     const level = async (of) => {
         while (!(await of.process({ chunk: 100 })).level);
     };
