@@ -139,6 +139,13 @@ async function identity(database) {
     }
 }
 
+/** Whether a server has only begun to make the file. */
+async function is_begun(database) {
+    const sql = 'SELECT count(*) AS tables FROM sqlite_master';
+    const rows = await addon.query(database, sql, [], 1).catch(() => []);
+    return rows.length === 1 && rows[0].tables === 0;
+}
+
 /** A pause that can be cut short. */
 class Pause {
     take(ms) {
@@ -153,17 +160,24 @@ class Pause {
     end() {}
 }
 
+const MISSES_MAX = 3;  // in a row, once there was an answer: tables may come only now
+
 async function* looks(handle, database, interval, state) {
     let file;
+    let misses = 0;
     while (!state.stopped) {
         const now = await identity(database);
         // While a server puts a new file there, the old answer stands.
         if (!state.stopped && (now !== undefined || file === undefined)) {
             const from = Date.now();
-            const news = await addon.look(handle, now !== file).catch((error) => {
-                if (!state.stopped) throw error;
+            let missed = false;
+            const news = await addon.look(handle, now !== file).catch(async (error) => {
+                if (state.stopped) return;
+                missed = file !== undefined;
+                if (missed && await is_begun(database)) return;
+                if (!missed || ++misses === MISSES_MAX) throw error;
             });
-            file = now;
+            if (!missed) [file, misses] = [now, 0];
             // A costly one leaves others as much time as it takes.
             state.wait = Math.max(interval, Date.now() - from);
             if (news && !state.stopped) yield news;

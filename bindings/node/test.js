@@ -163,6 +163,16 @@ async function liveAnswers(folder) {
     assert.deepStrictEqual(moved.added.map(({ sequence }) => sequence), [5, 6]);
     assert.deepStrictEqual(moved.removed.concat(moved.changed), []);
 
+    // Another one, that has no tables yet.
+    fs.writeFileSync(`${db}.begun`, '');
+    fs.renameSync(`${db}.begun`, db);
+    for (const suffix of ['-wal', '-shm']) fs.rmSync(db + suffix, { force: true });
+    pending = next();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    fs.truncateSync(log, cut);
+    await level(await view(log, db));
+    assert.deepStrictEqual((await pending).removed.map(({ sequence }) => sequence), [4, 5, 6]);
+
     // It ends while nothing changes, and while it computes.
     pending = news.next();
     await news.return();
