@@ -126,6 +126,10 @@ int index(const Settings& settings, const base::Tree& options) {
         std::fprintf(stderr, "sbot: %" PRIu64 " bytes of the log are damaged, and passed over\n",
                      follower.damage().bytes);
     }
+    if (follower.log_end() > follower.position().next) {
+        std::fprintf(stderr, "sbot: the last %" PRIu64 " bytes of %s are no whole entries\n",
+                     follower.log_end() - follower.position().next, path.c_str());
+    }
     auto count = (*keeper)->index().count();
     if (!count) return complain(count.error());
     std::printf("%" PRId64 " messages, up to byte %" PRIu64 " of the log\n", *count,

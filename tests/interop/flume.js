@@ -118,6 +118,10 @@ run(async () => {
         const done = index('--log', other);
         assert.deepStrictEqual([done.status, /made of another log/.test(done.stderr)], [2, true]);
         assert.match(index('--log', follower.log).stdout, new RegExp(`^${keys.length} messages`));
+        fs.writeFileSync(other, 'this is no log\n');
+        const none = spawnSync(programs.sbot, ['flume', 'index', '--db', `${db}.none`, '--log',
+                                               other], { encoding: 'utf8' });
+        assert.match(none.stderr, /last 15 bytes of .*other.offset are no whole entries/);
         assert.match(index('--log', follower.log, '--bogus').stderr, /no option --bogus/);
         const [status, said] = tool(server, 'check', '--db', db);
         assert.deepStrictEqual([status, /no option --db/.test(said)], [2, true]);
