@@ -50,6 +50,9 @@ class Checker {
         ++report_.trouble_count;
     }
     Result<void> read_journal();
+    void take_in(const Change& change);
+    bool is_deleted_by_now(Offset at);
+    void look_again_at_deleted(const Log& log);
     void open_index();
     void give_up_index(const Error& why);
     void look_at(const Entry& entry);
@@ -67,6 +70,11 @@ class Checker {
     CheckReport report_;
     std::map<Offset, Deleted> deleted_;  // by the journal, and where it says
     std::unordered_map<FeedId, std::map<Sequence, MessageId>> deleted_of_;  // the same by feed
+    std::unique_ptr<base::File> journal_;
+    bool journal_spoilt_ = false;
+    std::set<std::uint64_t> pending_;  // deletions that were begun, by their place in the journal
+    std::uint64_t deletions_ = 0, deletions_before_ = 0;  // told by the journal; at the beginning
+    std::vector<Offset> readable_;                        // though deleted; perhaps only then
     bool nameless_ = false;  // the journal has deleted what was no message, as far as it knows
     std::unordered_map<FeedId, Chain> chains_;
     std::unique_ptr<CoreReader> index_;
@@ -75,37 +83,53 @@ class Checker {
     json::Document document_;
 };
 
+/// What it says that was not read yet: a server may be deleting beside us.
 Result<void> Checker::read_journal() {
     base::OpenFile how;
     how.write = false;
-    auto file = files_.open(journal_path(log_path_), how);
-    if (!file && file.error().code == Errc::not_found) return {};
-    if (!file) return std::move(file).error();
-    report_.has_journal = true;
-    JournalReader reader(**file);
-    std::set<std::uint64_t> pending;
-    for (;;) {
+    if (!journal_) {
+        auto file = files_.open(journal_path(log_path_), how);
+        if (!file && file.error().code == Errc::not_found) return {};
+        if (!file) return std::move(file).error();
+        journal_ = std::move(*file);
+        report_.has_journal = true;
+    }
+    JournalReader reader(*journal_, report_.journal_bytes);
+    while (!journal_spoilt_) {
         auto change = reader.next();
         if (!change && change.error().code == Errc::corrupt) {
             trouble(change.error().what);
+            journal_spoilt_ = true;
             break;
         }
         if (!change) return std::move(change).error();
         if (!*change) break;
-        for (const Deleted& entry : (*change)->deleted) {
-            if (entry.offset) deleted_[*entry.offset] = entry;
-            if (!entry.is_message) nameless_ = true;
-            if (entry.is_message) deleted_of_[entry.feed][entry.sequence] = entry.key;
-        }
-        if ((*change)->kind == Change::Kind::del) pending.insert((*change)->at);
-        if ((*change)->kind == Change::Kind::done) pending.erase((*change)->done);
-        if ((*change)->kind == Change::Kind::rewind) {
-            deleted_.erase(deleted_.lower_bound((*change)->to), deleted_.end());
-        }
+        take_in(**change);
     }
     report_.journal_bytes = reader.position();
-    report_.journal_pending = pending.size();
+    report_.journal_pending = pending_.size();
     return {};
+}
+
+void Checker::take_in(const Change& change) {
+    for (const Deleted& entry : change.deleted) {
+        ++deletions_;
+        if (entry.offset) deleted_[*entry.offset] = entry;
+        if (!entry.is_message) nameless_ = true;
+        if (entry.is_message) deleted_of_[entry.feed][entry.sequence] = entry.key;
+    }
+    if (change.kind == Change::Kind::del) pending_.insert(change.at);
+    if (change.kind == Change::Kind::done) pending_.erase(change.done);
+    if (change.kind == Change::Kind::rewind) {
+        deleted_.erase(deleted_.lower_bound(change.to), deleted_.end());
+    }
+}
+
+/// Also what was deleted since the journal was read.
+bool Checker::is_deleted_by_now(Offset at) {
+    if (deleted_.contains(at)) return true;
+    auto read = read_journal();  // an error will be met again at the end
+    return read && deleted_.contains(at);
 }
 
 /// What is known of it so far stays; it is not asked any more.
@@ -162,7 +186,7 @@ void Checker::look_up(const Envelope& envelope, Offset at) {
     ++covered_messages_;
     auto found = index_->by_key(envelope.key);
     if (!found) return give_up_index(found.error());
-    if (*found != at) {
+    if (*found != at && !is_deleted_by_now(at)) {
         trouble("entry " + std::to_string(at) + ": " + envelope.key.text() +
                 (*found ? " is elsewhere by the index" : " is not in the index"));
     }
@@ -170,15 +194,15 @@ void Checker::look_up(const Envelope& envelope, Offset at) {
 
 void Checker::look_at(const Entry& entry) {
     ++report_.entries;
-    auto known = deleted_.find(entry.offset);
     if (entry.data.empty()) {
         ++report_.deleted;
-        if (known == deleted_.end()) ++report_.deleted_unknown;
+        if (!is_deleted_by_now(entry.offset)) ++report_.deleted_unknown;
         return;
     }
     // Another one may lie there by now.
+    auto known = deleted_.find(entry.offset);
     if (known != deleted_.end() && deleted_of(entry) == known->second) {
-        trouble("entry " + std::to_string(entry.offset) + " was deleted, but can be read");
+        readable_.push_back(entry.offset);
     }
     auto envelope = read_envelope(document_, entry.data);
     if (!envelope) {
@@ -190,18 +214,28 @@ void Checker::look_at(const Entry& entry) {
     if (index_ && covered_ && entry.offset <= *covered_) look_up(*envelope, entry.offset);
 }
 
+/// The journal knows of a deletion a moment before the log does.
+void Checker::look_again_at_deleted(const Log& log) {
+    for (Offset at : readable_) {
+        auto data = log.get(at);
+        if (!data || deleted_of({at, *data}) != deleted_[at]) continue;
+        trouble("entry " + std::to_string(at) + " was deleted, but can be read");
+    }
+}
+
 /// The index as a whole, once all of the log was seen.
 Result<void> Checker::compare_index() {
     if (!index_) return {};
     auto count = index_->count();
     if (!count) return std::move(count).error();
-    if (*count < covered_messages_) {
+    if (*count + deletions_ - deletions_before_ < covered_messages_) {
         trouble("the index has " + std::to_string(*count) + " messages, the log " +
                 std::to_string(covered_messages_) + " there");
     }
     auto states = index_->all_states();
     if (!states) return std::move(states).error();
     for (const FeedState& state : *states) {
+        if (state.offset >= report_.bytes) continue;  // written since the log was opened
         auto chain = chains_.find(state.feed);
         Sequence last = chain == chains_.end() ? 0 : chain->second.sequence;
         auto gone = deleted_of_.find(state.feed);
@@ -216,6 +250,7 @@ Result<void> Checker::compare_index() {
 
 Result<CheckReport> Checker::run(const OnProgress& progress) {
     if (auto ok = read_journal(); !ok) return std::move(ok).error();
+    deletions_before_ = deletions_;
     // Before the log is opened: it may only be behind.
     open_index();
     OffsetLog::Options how;
@@ -244,6 +279,8 @@ Result<CheckReport> Checker::run(const OnProgress& progress) {
     }
     report_.damage = (*cursor)->damage();
     report_.feeds = chains_.size();
+    if (auto ok = read_journal(); !ok) return std::move(ok).error();
+    look_again_at_deleted(**log);
     if (report_.damage.places > 0) {
         trouble(std::to_string(report_.damage.bytes) + " bytes are no entries, in " +
                 std::to_string(report_.damage.places) + " places, the first at " +

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "base/memory_files.h"
 #include "flume/deletion.h"
@@ -26,6 +27,7 @@ FeedId feed_of(int number) {
 MessageId key_of_number(int number) {
     MessageId id;
     id.bytes.fill(static_cast<std::uint8_t>(number));
+    id.bytes[1] = static_cast<std::uint8_t>(number + (number >> 8));
     return id;
 }
 
@@ -76,7 +78,7 @@ struct Folder {
     }
     void index() {
         ASSERT_TRUE(settle(*view, *log));
-        ASSERT_TRUE(catch_up(*view, *log, 1000)->level);
+        ASSERT_TRUE(catch_up(*view, *log, 10000)->level);
     }
     std::vector<Offset> offsets() const {
         std::vector<Offset> all;
@@ -140,6 +142,30 @@ TEST(Check, finds_nothing_wrong_with_what_is_right) {
     EXPECT_TRUE(folder.look().good());
     auto missing = check(folder.files, folder.place.path("none"), folder.index_path(), {});
     EXPECT_EQ(missing.error().code, Errc::not_found);
+}
+
+TEST(Check, takes_nothing_for_trouble_that_a_server_does_meanwhile) {
+    Folder folder;
+    for (int i = 12; i < 1100; ++i) {
+        const std::string text = message(i);
+        ByteView batch[] = {bytes_of(text)};
+        ASSERT_TRUE(folder.log->append(batch));
+    }
+    ASSERT_TRUE(folder.log->sync());
+    folder.index();
+    // Between two batches: of those seen, and of those to come.
+    bool done = false;
+    auto report = check(folder.files, folder.log_path(), folder.index_path(), [&](Offset, Offset) {
+        if (std::exchange(done, true)) return;
+        folder.del({3, 1050, 1099});
+        folder.append(1100);
+        folder.index();
+    });
+    ASSERT_TRUE(done);
+    EXPECT_EQ(report->troubles, std::vector<std::string>());
+    EXPECT_EQ(report->deleted, 2u);
+    EXPECT_EQ(folder.trouble(), "");
+    EXPECT_EQ(folder.look().deleted, 3u);
 }
 
 TEST(Check, finds_damage_and_a_torn_end_which_can_be_mended) {
