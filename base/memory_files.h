@@ -16,7 +16,7 @@ namespace sbot::base {
 /// What was written reads back at once, but is lost in a `power_cut` unless it was synced; names
 /// are lost unless their folder was. Faults stay until `heal`. A folder is there while there
 /// are files in it, and always can be made. Locks by itself.
-class MemoryFiles final : public Files {
+class MemoryFiles : public Files {
  public:
     MemoryFiles();
     ~MemoryFiles() override;

@@ -51,17 +51,27 @@ Result<std::unique_ptr<OffsetLog>> OffsetLog::open(base::Files& files, const std
 /// Looks back from the end for the last whole record and cuts off what follows it: the rest of a
 /// write that was not finished, or rubbish.
 Result<void> OffsetLog::recover() {
-    auto size = file_->size();
-    if (!size) return std::move(size).error();
+    while (true) {
+        auto size = file_->size();
+        if (!size) return std::move(size).error();
+        auto done = recover(*size);
+        if (done || !options_.read_only) return done;
+        // The one that writes may just have cut off a torn end.
+        auto now = file_->size();
+        if (!now || *now >= *size) return done;
+    }
+}
+
+Result<void> OffsetLog::recover(std::uint64_t size) {
     RecordReader reader(*file_, options_.mode, erasing_);
-    auto end = reader.last_before(*size);
+    auto end = reader.last_before(size);
     if (!end) return std::move(end).error();
     if (!*end) {
-        if (auto ok = refuse_other_modes(*size); !ok) return ok;
+        if (auto ok = refuse_other_modes(size); !ok) return ok;
     }
     const Offset kept = end->value_or(0);
-    recovery_ = {*size, *size - kept};
-    if (kept < *size && !options_.read_only) {
+    recovery_ = {size, size - kept};
+    if (kept < size && !options_.read_only) {
         if (auto ok = file_->truncate(kept); !ok) return ok;
     }
     // Views are built on what is read here: a predecessor that was killed may have left it

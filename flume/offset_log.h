@@ -64,6 +64,7 @@ class OffsetLog final : public Log {
         : files_(files), file_(std::move(file)), options_(options) {}
 
     Result<void> recover();
+    Result<void> recover(std::uint64_t size);
     Result<void> refuse_other_modes(std::uint64_t size) const;
     Result<void> check_size();
     Result<Bytes> read_record(Offset at) const;
