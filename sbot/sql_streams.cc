@@ -287,11 +287,17 @@ class OnceStream final : public SqlStream {
         items_ = std::move(chunk.items);
         left_ -= items_.size();
         failed_ = std::move(chunk.failed);
+        if (late_) let_go();
     }
 
     /// A caller that does not read on does not keep the write-ahead log from being cut for longer.
     io::Task<void> expire() {
         co_await services_.loop.sleep(asked_->timeout_ms);
+        late_ = true;
+        let_go();
+    }
+    /// Of what a job has just now: when the job is done.
+    void let_go() {
         expired_ = query_ != nullptr;
         query_.reset();
     }
@@ -303,7 +309,8 @@ class OnceStream final : public SqlStream {
     }
 
     bool begun_ = false;
-    bool expired_ = false;
+    bool late_ = false;
+    bool expired_ = false;             // and not all had been read
     std::unique_ptr<SqlQuery> query_;  // while there are more rows and no job has it
     std::uint64_t left_ = 0;
     std::deque<Body> items_;
