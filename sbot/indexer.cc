@@ -255,6 +255,8 @@ void Indexer::stored(std::shared_ptr<const Batch> batch) {
 io::Task<void> Indexer::run() {
     bool went_ahead = false;
     while (true) {
+        auto tidying = write_back();
+        co_await tidying;
         auto resting = until_due();
         co_await resting;
         const std::uint64_t began_ms = loop_.now_ms();
@@ -263,8 +265,6 @@ io::Task<void> Indexer::run() {
         if (!urgent_ && (overdue || (waiting_.empty() && !failed_))) {
             auto searching = take_in_texts();
             co_await searching;
-            auto tidying = write_back();
-            co_await tidying;
             continue;
         }
         // By turns, or one who publishes on and on would keep out all others.
@@ -276,8 +276,6 @@ io::Task<void> Indexer::run() {
                               limits::index_rest_ms_max);
         moved_on_.set();
         moved_on_.reset();
-        auto tidying = write_back();
-        co_await tidying;
     }
 }
 
