@@ -1,12 +1,14 @@
 #include "io/lane.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/assert.h"
@@ -65,15 +67,19 @@ void Lane::Worker::deliver() {
     }
 }
 
-Lane::Lane(Loop& loop, const std::string& name, std::size_t jobs_max)
-    : jobs_max_(jobs_max), places_(jobs_max), worker_(new Worker) {
-    SBOT_ASSERT(jobs_max > 0);
+Lane::Lane(Loop& loop, const std::string& name, Options options)
+    : jobs_max_(options.jobs_max), places_(options.jobs_max), worker_(new Worker) {
+    SBOT_ASSERT(options.jobs_max > 0);
     int failed = uv_async_init(loop.uv(), &worker_->doorbell, [](uv_async_t* doorbell) {
         static_cast<Worker*>(doorbell->data)->deliver();
     });
     SBOT_ASSERT(failed == 0);
     worker_->doorbell.data = worker_;
-    worker_->thread = std::thread(&Worker::work, worker_);
+    worker_->thread = std::thread([worker = worker_, more = options.nice] {
+        // Of this thread alone, on Linux. Where it is refused, the work is the same.
+        if (more > 0) std::ignore = nice(more);
+        worker->work();
+    });
     pthread_setname_np(worker_->thread.native_handle(), name.substr(0, 15).c_str());
 }
 

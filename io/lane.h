@@ -25,8 +25,16 @@ namespace sbot::io {
 /// dropped before the lane is destroyed; the destructor then waits for the job that runs.
 class Lane {
  public:
-    /// `name` shows in a debugger (15 letters). With `jobs_max` given and not done, run() waits.
-    explicit Lane(Loop& loop, const std::string& name, std::size_t jobs_max = 64);
+    struct Options {
+        /// With so many given and not done, run() waits.
+        std::size_t jobs_max = 64;
+        /// Added to the thread's nice value, 0 to 19: who is to let the others go first.
+        int nice = 0;
+    };
+
+    /// `name` shows in a debugger (15 letters).
+    Lane(Loop& loop, const std::string& name, Options options);
+    Lane(Loop& loop, const std::string& name) : Lane(loop, name, Options{}) {}
     ~Lane();
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
@@ -75,7 +83,7 @@ class Lane {
         co_return done.take();
     }
 
-    std::size_t jobs_max_;
+    const std::size_t jobs_max_;
     Semaphore places_;
     Worker* worker_;
 };

@@ -223,8 +223,8 @@ Indexer::Indexer(io::Loop& loop, flume::Log& log, flume::CoreView& view, OnMoved
       lag_records_max_(lag_records_max),
       stored_(log.latest()),
       indexed_(view.covered().upto),
-      lane_(loop, "indexer"),
-      building_lane_(loop, "index builder") {
+      lane_(loop, "indexer", {.nice = limits::index_nice}),
+      building_lane_(loop, "index builder", {.nice = limits::index_nice}) {
     runner_ = run();
 }
 

@@ -100,7 +100,7 @@ TEST(Pool, a_dropped_job_that_has_not_begun_is_not_run) {
 TEST(Lane, does_jobs_in_the_order_of_the_calls_on_one_other_thread) {
     Loop loop;
     Log log;
-    Lane lane(loop, "test", 8);
+    Lane lane(loop, "test", {.jobs_max = 8});
     std::vector<Task<std::size_t>> tasks;
     for (int i = 0; i < 500; ++i) tasks.push_back(lane.run(&append, std::ref(log), i));
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -117,7 +117,7 @@ TEST(Lane, a_dropped_job_is_not_run_and_one_that_runs_ends_unheard) {
     Log log;
     auto gate = std::make_shared<Gate>();
     {
-        Lane lane(loop, "test", 2);
+        Lane lane(loop, "test", {.jobs_max = 2});
         Task<void> first = lane.run(&wait_at, gate);
         Task<std::size_t> second = lane.run(&append, std::ref(log), 2);
         Task<std::size_t> third = lane.run(&append, std::ref(log), 3);   // no place yet
