@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "base/limits.h"
 #include "io/address.h"
 #include "io/in_flight.h"
+#include "io/loop.h"
 
 namespace sbot::io {
 
@@ -20,6 +22,14 @@ namespace {
 // Reads that found bytes waiting and did not suspend, in a row: after so many the others get a
 // turn.
 constexpr int eager_reads_max = 16;
+
+// A peer that sends and sends, in small pieces, is read once in a millisecond and acknowledged
+// then: its kernel puts the pieces together meanwhile, and neither side wakes for each. One who
+// waits for answers is not meant, so that a write of ours outweighs some reads.
+constexpr int hasty_reads_min = 16;
+constexpr int hasty_reads_max = 32;
+constexpr int hasty_reads_a_write = 8;
+constexpr std::uint64_t streaming_pause_ms = 1;
 
 Error closed_error(std::string_view what) {
     return base::error(Errc::closed, std::string(what) + ": the socket was closed");
@@ -74,14 +84,12 @@ class ReadWait {
         if (got == UV_ENOBUFS) {
             // Something came and nobody waits for it: it stays in the kernel, and TCP slows the
             // peer.
-            uv_read_stop(stream);
-            handle.flowing = false;
+            handle.hold_back();
             handle.maybe_more = true;
             return;
         }
         if (got < 0) {
-            uv_read_stop(stream);
-            handle.flowing = false;
+            handle.hold_back();
             handle.read_end = static_cast<int>(got);
         } else {
             handle.maybe_more = static_cast<std::size_t>(got) == into->len;
@@ -97,7 +105,7 @@ class ReadWait {
     bool waiting_ = true;
 };
 
-Socket::Handle::Handle(Loop& loop, bool unix_socket) : is_unix(unix_socket) {
+Socket::Handle::Handle(Loop& its_loop, bool unix_socket) : loop(its_loop), is_unix(unix_socket) {
     int failed = is_unix ? uv_pipe_init(loop.uv(), &uv.pipe, 0) : uv_tcp_init(loop.uv(), &uv.tcp);
     SBOT_ASSERT(failed == 0);
     any()->data = this;
@@ -130,9 +138,23 @@ void Socket::Handle::connected() {
 
 void Socket::Handle::acknowledge_now() {
     if (is_unix) return;
-    int on = 1;  // lasts only until the kernel thinks otherwise, so it is said again every time
+    // 1 lasts only until the kernel thinks otherwise, so it is said again every time; 2 is for what
+    // has come alone.
+    int on = is_streaming() ? 2 : 1;
     setsockopt(fd(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
+
+void Socket::Handle::hold_back() {
+    if (std::exchange(flowing, false)) uv_read_stop(stream());
+}
+
+bool Socket::Handle::is_streaming() const { return hasty_reads >= hasty_reads_min; }
+
+void Socket::Handle::count_read(std::uint64_t waited_ms) {
+    hasty_reads = waited_ms > 1 ? 0 : std::min(hasty_reads + 1, hasty_reads_max);
+}
+
+void Socket::Handle::count_write() { hasty_reads = std::max(hasty_reads - hasty_reads_a_write, 0); }
 
 void Socket::Handle::close() noexcept {
     if (std::exchange(closed, true)) return;
@@ -181,8 +203,15 @@ Async<std::size_t> Socket::read(MutableBytes into) {
     ssize_t got = handle.read_end != 0 ? handle.read_end : read_now(handle, into);
     if (got == 0) {
         handle.eager_reads = 0;
+        if (handle.is_streaming()) {
+            handle.hold_back();
+            co_await handle.loop.sleep(streaming_pause_ms);
+            if (handle.closed) co_return closed_error("read");
+        }
+        const std::uint64_t since_ms = handle.loop.now_ms();
         ReadWait arrival(handle, into);
         got = co_await arrival;
+        handle.count_read(handle.loop.now_ms() - since_ms);
     }
     if (handle.closed) co_return closed_error("read");
     if (got == UV_EOF) co_return std::size_t{0};
@@ -239,8 +268,10 @@ Async<void> Socket::write(Bytes data) {
         co_await less_unsent;
     }
     if (handle.closed || handle.output_ended) co_return closed_error("write");
-    if (handle.write_error == 0 && !data.empty())
+    if (handle.write_error == 0 && !data.empty()) {
+        handle.count_write();
         handle.write_error = send(handle, std::move(data));
+    }
     while (above_the_mark(handle)) {
         Completion less_unsent;
         less_unsent.attach(handle.writer);

@@ -21,7 +21,15 @@ struct Socket::Handle {
     /// No Nagle, and the addresses of both ends.
     void connected();
     void acknowledge_now();
+    /// What comes stays in the kernel until the next read.
+    void hold_back();
+    /// Whether small pieces come, and come, and next to nothing goes back.
+    bool is_streaming() const;
+    void count_read(std::uint64_t waited_ms);
+    void count_write();
     void close() noexcept;
+
+    Loop& loop;
 
     union {
         uv_tcp_t tcp;
@@ -38,6 +46,7 @@ struct Socket::Handle {
     bool flowing = false;     // libuv reads
     bool maybe_more = false;  // the last read may have left something in the kernel
     int eager_reads = 0;      // since the last one that waited
+    int hasty_reads = 0;      // waited for less than a millisecond, less those for our writes
     int read_end = 0;         // sticky: UV_EOF or an error
 
     Completion* writer = nullptr;  // waits until less is unsent

@@ -265,6 +265,57 @@ TEST(Tcp, reads_stop_while_nobody_waits_and_go_on_in_any_size) {
     EXPECT_TRUE(loop.run(std::move(writing)));
 }
 
+Async<void> send_pieces(Loop& loop, Socket& socket, Bytes all) {
+    for (std::uint8_t byte : all) {
+        Bytes piece(1, byte);
+        auto written = co_await socket.write(std::move(piece));
+        if (!written) co_return std::move(written).error();
+        co_await loop.yield();
+    }
+    co_return co_await socket.shutdown();
+}
+
+/// Takes it all in, and tells how many reads that took.
+Async<std::size_t> take_pieces(Socket& socket, Bytes all) {
+    Bytes got, room(100'000);
+    for (std::size_t reads = 0;; ++reads) {
+        auto some = co_await socket.read(room);
+        if (!some) co_return std::move(some).error();
+        if (*some == 0) {
+            EXPECT_TRUE(got == all);
+            co_return reads;
+        }
+        got.insert(got.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(*some));
+    }
+}
+
+TEST(Tcp, who_sends_piece_after_piece_is_read_now_and_then) {
+    Loop loop;
+    auto both = loop.run(connect_pair(loop));
+    ASSERT_TRUE(both);
+    const Bytes all = numbered(5000);
+    auto sending = send_pieces(loop, *both->dialled, all);
+    auto reads = loop.run(take_pieces(*both->accepted, all));
+    ASSERT_TRUE(loop.run(std::move(sending)));
+    ASSERT_TRUE(reads);
+    EXPECT_LT(*reads, all.size() / 2);
+}
+
+TEST(Tcp, closing_ends_a_read_that_lets_pieces_gather) {
+    Loop loop;
+    auto both = loop.run(connect_pair(loop));
+    ASSERT_TRUE(both);
+    auto sending = send_pieces(loop, *both->dialled, numbered(5000));
+    auto taking = take_pieces(*both->accepted, {});
+    loop.run(turns(loop, 300));
+    both->accepted->close();
+    auto reads = loop.run(std::move(taking));
+    ASSERT_FALSE(reads);
+    EXPECT_EQ(reads.error().code, Errc::closed);
+    both->dialled->close();
+    (void)loop.run(std::move(sending)).has_value();
+}
+
 TEST(Tcp, accept_survives_a_lack_of_descriptors_and_says_so_once) {
     Loop loop;
     auto listener = loop.run(listen_tcp(loop, "127.0.0.1", 0));
