@@ -26,14 +26,21 @@ constexpr std::size_t notes_slice = 500;
 constexpr std::size_t items_before_yield = 64;
 constexpr std::size_t looks_before_yield = 10000;  // some 100 µs
 // Runs of so many messages are fetched: for shorter ones another stream costs more than it saves.
-constexpr Sequence fetch_min = 32;
-// Side by side, for feeds lie mixed in a log and what is asked for together is read together: a
-// JavaScript server finds its log blocks in memory then. But no more than a peer can feed: each
-// should bring something all the time.
+constexpr Sequence fetch_min = 8;
+// Side by side, but no more than a peer can feed: each should bring something all the time. How
+// many are best depends on what a peer does with them. One that gives a run of a feed at a time, as
+// this program does, is asked for few, for long runs are checked the fastest. One that gives a
+// message of each in turn, as JavaScript does, is asked for many: feeds lie mixed in a log, and
+// what is read together it finds in memory.
 constexpr std::size_t fetches_min = 8;
-constexpr std::size_t fetches_max = 64;
-constexpr std::size_t messages_per_fetch = 100;  // in a second
-constexpr std::uint64_t fetch_measure_ms = 500;
+struct FetchLimits {
+    std::size_t fetches_max;
+    std::size_t messages_per_fetch;  // in a second
+};
+constexpr FetchLimits by_runs = {64, 100};
+constexpr FetchLimits by_turns = {256, 20};
+constexpr std::size_t run_messages_min = 8;
+constexpr std::uint64_t fetch_measure_ms = 250;
 // A history stream that gives nothing for so long is given up.
 constexpr std::uint64_t fetch_wait_ms = 3000;
 
@@ -88,7 +95,8 @@ struct Replicator::Stream {
     std::vector<io::Task<void>> fetchers;  // once there is anything to fetch
     std::size_t fetching = 0;              // now
     std::size_t fetching_max = fetches_min;
-    std::size_t fetched = 0;  // messages since then
+    std::size_t fetched = 0;   // messages, since then
+    std::size_t arrivals = 0;  // of some of them together
     std::uint64_t fetched_since_ms = 0;
 };
 
@@ -386,7 +394,7 @@ void Replicator::take_fetches(Stream& stream) {
     if (feeds.empty()) return;
     for (const FeedId& feed : feeds) stream.fetches.push(feed, rank_(feed));
     if (stream.fetching == 0) {
-        stream.fetched = 0;
+        stream.fetched = stream.arrivals = 0;
         stream.fetched_since_ms = loop_.now_ms();
     }
     fetch_more(stream);
@@ -402,9 +410,11 @@ void Replicator::fetch_more(Stream& stream) {
 void Replicator::measure_fetches(Stream& stream) {
     const std::uint64_t took_ms = loop_.now_ms() - stream.fetched_since_ms;
     if (took_ms < fetch_measure_ms) return;
-    const std::size_t fits = stream.fetched * 1000 / took_ms / messages_per_fetch;
-    stream.fetching_max = std::clamp(fits, fetches_min, fetches_max);
-    stream.fetched = 0;
+    const bool runs = stream.fetched >= run_messages_min * stream.arrivals;
+    const FetchLimits& limits = runs ? by_runs : by_turns;
+    const std::size_t fits = stream.fetched * 1000 / took_ms / limits.messages_per_fetch;
+    stream.fetching_max = std::clamp(fits, fetches_min, limits.fetches_max);
+    stream.fetched = stream.arrivals = 0;
     stream.fetched_since_ms = loop_.now_ms();
     fetch_more(stream);
 }
@@ -442,6 +452,7 @@ io::Task<bool> Replicator::fetch(Stream& stream, FeedId feed) {
         auto items = co_await waiting;
         if (!items || items->empty() || !stream.slot) co_return useful;
         stream.fetched += items->size();
+        ++stream.arrivals;
         for (Body& item : *items) {
             if (!ebt_.to_fetch(*stream.slot, feed)) co_return true;
             auto taking = take_item(stream, std::move(item));
