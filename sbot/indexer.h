@@ -86,6 +86,9 @@ class Indexer {
 
     /// The last entry that the index covers: all up to here can be read, and is on the disk.
     std::optional<flume::Offset> indexed() const { return indexed_; }
+    /// The log's last entry, and when it came (0: before the start): the index may not have it yet.
+    std::optional<flume::Offset> stored() const { return stored_; }
+    double stored_received() const { return stored_received_; }
     /// Messages that were stored while older ones were still to be indexed, or just now.
     std::size_t behind() const { return behind_; }
     /// The sequence of the first message of this feed that is stored and not taken in yet.

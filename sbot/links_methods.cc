@@ -285,13 +285,14 @@ Fresh fresh_links(std::shared_ptr<const Entries> entries, flume::Range range, Li
 class LinkStream final : public Source {
  public:
     LinkStream(LinksServices& services, LinkOptions options)
-        : services_(services), options_(std::move(options)) {}
+        : services_(services), options_(std::move(options)), upto_(services.indexer.stored()) {}
 
     AsyncReply<std::optional<Body>> next() override {
         if (part_ == Part::start) {
             auto waiting = services_.reading.level();
             co_await waiting;
-            upto_ = services_.indexer.indexed();
+            // What comes while the call waits for the index is news for who asks for nothing older.
+            if (options_.old) upto_ = services_.indexer.indexed();
             part_ = options_.old && upto_ ? Part::gather : Part::mark;
         }
         while (items_.empty()) {
@@ -331,7 +332,7 @@ class LinkStream final : public Source {
             }
             co_return std::move(given.failed);
         }
-        while (services_.indexer.indexed() == upto_) co_await services_.reading.grown().wait();
+        while (services_.indexer.indexed() <= upto_) co_await services_.reading.grown().wait();
         co_await services_.reading.ready().wait();
         flume::Range range;
         range.gt = upto_;

@@ -133,7 +133,13 @@ RawPage read_raw(RawJob job) {
 class RawStream final : public Source {
  public:
     RawStream(RawServices& services, RawOptions options, bool unbox)
-        : services_(services), options_(std::move(options)), unbox_(unbox) {}
+        : services_(services), options_(std::move(options)), unbox_(unbox) {
+        if (options_.old) return;
+        // What comes while the call waits for the index is news.
+        read_upto_ = services_.indexer.stored();
+        exhausted_ = true;
+        if (read_upto_) options_.range.gt = read_upto_;
+    }
 
     AsyncReply<std::optional<Body>> next() override {
         auto waiting = begin();
@@ -161,10 +167,6 @@ class RawStream final : public Source {
         if (std::exchange(begun_, true)) co_return;
         auto waiting = services_.reading.level();
         co_await waiting;
-        if (options_.old) co_return;
-        read_upto_ = services_.indexer.indexed();
-        exhausted_ = true;
-        if (read_upto_) options_.range.gt = read_upto_;
     }
 
     io::Task<std::optional<RemoteError>> read(flume::Offset upto) {

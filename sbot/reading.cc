@@ -226,6 +226,8 @@ class Reading::Stream final : public muxrpc::Source {
         if (options_.unboxed) shape_.unboxer = &reading_.entries_->unboxer;
         goes_on_ = options_.live || !options_.old;
         left_ = options_.limit;
+        const bool opened = reading_.ready_.is_set() || reading_.last_received_ > 0;
+        if (!options_.old && opened) called_at_ = stored_end();
     }
 
     muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
@@ -261,7 +263,7 @@ class Reading::Stream final : public muxrpc::Source {
 
     void begin() {
         end_ = readable_end();
-        mark_ = now();
+        mark_ = called_at_.value_or(now());
         page_.bounds = options_.bounds();
         if (query_.by == Query::By::resolved) widen_bounds();
         page_.reverse = options_.reverse;
@@ -286,14 +288,22 @@ class Reading::Stream final : public muxrpc::Source {
 
     flume::Offset readable_end() const { return early_ ? any_offset : reading_.end_; }
 
-    /// Where the live part begins if the call is made now, in the order it comes in.
+    /// How far the log, or the feed, goes now, with what the index does not have yet: what comes
+    /// while the call waits for the index is news for who asked for nothing older.
+    double stored_end() const {
+        if (query_.by != Query::By::sequence)
+            return std::max(reading_.last_received_, reading_.indexer_.stored_received());
+        const message::FeedState* state = reading_.feeds_.stored(query_.feed);
+        return state != nullptr ? static_cast<double>(state->sequence) : 0;
+    }
+
+    /// Where the live part begins after an old part that is read now, in the order it comes in.
     double now() const {
         if (query_.by != Query::By::sequence) return reading_.last_received_;
         if (auto waiting = reading_.indexer_.first_waiting(query_.feed)) {
             return static_cast<double>(*waiting) - 1;
         }
-        const message::FeedState* state = reading_.feeds_.stored(query_.feed);
-        return state != nullptr ? static_cast<double>(state->sequence) : 0;
+        return stored_end();
     }
     /// Thousands of feeds are followed live at once, and most writes concern none of them.
     bool more_to_read() const {
@@ -342,6 +352,7 @@ class Reading::Stream final : public muxrpc::Source {
     Part part_ = Part::start;
     bool exhausted_ = false;
     flume::Offset end_ = 0;
+    std::optional<double> called_at_;
     double mark_ = 0;
     std::uint64_t seen_writes_ = 0;
     flume::PageOf page_;

@@ -172,6 +172,24 @@ TEST_F(ReadingTest, without_the_old_only_new_ones_come) {
     EXPECT_FALSE(third.done());
 }
 
+TEST_F(ReadingTest, what_comes_while_a_call_waits_for_the_index_is_new_to_it) {
+    for (int n = 0; n < 120; n += 4) {
+        for (Query::By how :
+             {Query::By::received, Query::By::sequence, Query::By::resolved, Query::By::type}) {
+            publish(n, n);
+            auto last = stream(R"({"reverse":true,"limit":1})");
+            auto hurrying = items_of(*last, 1);
+            publish(n + 1, n + 1);  // known, and in the index only after what goes in now
+            auto live = stream(R"({"live":true,"old":false})", by(how));
+            auto first = items_of(*live, 1);
+            publish(n + 2, n + 2);  // may go in together with it
+            publish(n + 3, n + 3);
+            EXPECT_EQ(loop.run(std::move(first)), (Texts{std::to_string(n + 2)}));
+            (void)loop.run(std::move(hurrying));
+        }
+    }
+}
+
 TEST_F(ReadingTest, each_message_comes_once_while_others_are_published) {
     publish(1, 700);  // many pages
     for (Query::By by : {Query::By::received, Query::By::sequence, Query::By::resolved}) {
