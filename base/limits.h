@@ -260,7 +260,7 @@ inline constexpr std::size_t index_lag_records_max_default = 8000;
 inline constexpr std::size_t index_lag_records_max = 100'000;
 /// The index's threads let those go first who publish, answer and check signatures: else the log's
 /// writer waits for a core, and with it everyone who publishes.
-inline constexpr int index_nice = 5;
+inline constexpr int index_nice = 10;
 /// Records that one job of the index's lane takes in, in one transaction: in a large index 2,000
 /// each cost an eighth more, for each of them writes pages of its own. After a slice it ends early
 /// for what was written here; its commit cannot, so that after something was written here jobs are
