@@ -129,6 +129,11 @@ Result<std::unique_ptr<CoreTables>> CoreTables::open(sqlite::Database& database)
     return tables;
 }
 
+void CoreTables::supersede(sqlite::Database& database) {
+    auto told = database.run("UPDATE progress SET superseded=1");
+    (void)told.has_value();
+}
+
 Result<Coverage> CoreTables::read_progress() {
     auto row = database_.prepare("SELECT generation,upto,key,count,texts_upto FROM progress");
     if (!row) return std::move(row).error();

@@ -33,6 +33,9 @@ class CoreTables {
     static Result<void> create(sqlite::Database& database, std::uint64_t generation,
                                const std::vector<FeedState>& kept);
     static Result<void> make_indexes(sqlite::Database& database);
+    /// Tells whoever goes on reading the file, soon nameless, that there is a newer one, if it can
+    /// still be told so.
+    static void supersede(sqlite::Database& database);
 
     /// The database outlives the tables.
     static Result<std::unique_ptr<CoreTables>> open(sqlite::Database& database);

@@ -134,14 +134,9 @@ Result<void> CoreView::renew(std::uint64_t generation) {
     return clear(generation);
 }
 
-/// Whoever goes on reading the old file, soon nameless, can see that there is a newer one, if it
-/// can still be told so.
 void CoreView::leave_file() {
     tables_.reset();
-    if (database_) {
-        auto told = database_->run("UPDATE progress SET superseded=1");
-        (void)told.has_value();
-    }
+    if (database_) CoreTables::supersede(*database_);
     database_.reset();
     std::lock_guard lock(places_mutex_);
     places_.clear();

@@ -15,6 +15,7 @@
 #include "flume/boot_mark.h"
 #include "flume/check.h"
 #include "flume/core_builder.h"
+#include "flume/core_tables.h"
 #include "flume/deletion.h"
 #include "flume/index_keeper.h"
 #include "flume/offset_log.h"
@@ -171,17 +172,11 @@ int check(const Settings& settings) {
     return report->good() ? good : spoilt;
 }
 
-/// Who goes on reading the old index can see that it is one, if it can still be told so.
-void supersede(base::Files& files, const std::string& path) {
-    if (!files.info(path)) return;
-    auto old = flume::sqlite::Database::open(path, {});
-    if (!old) return;
-    auto told = old->run("UPDATE progress SET superseded=1");
-    (void)told.has_value();
-}
-
 Result<void> remove_index(base::Files& files, const std::string& path) {
-    supersede(files, path);
+    if (files.info(path)) {
+        auto old = flume::sqlite::Database::open(path, {});
+        if (old) flume::CoreTables::supersede(*old);
+    }
     if (auto ok = flume::sqlite::remove_database(files, path); !ok) return ok;
     if (auto ok = flume::BootMark(files, path).clear(); !ok) return ok;
     return files.sync_folder(base::folder_of(path));
