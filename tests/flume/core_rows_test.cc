@@ -13,6 +13,7 @@
 #include "flume/core_builder.h"
 #include "flume/core_view.h"
 #include "flume/offset_log.h"
+#include "tests/environment.h"
 #include "tests/flume/support.h"
 
 namespace sbot::flume {
@@ -349,15 +350,10 @@ void expect_equal(const std::vector<std::string>& got, const std::vector<std::st
                   << (missing.empty() ? "" : missing[0]);
 }
 
-unsigned number_from(const char* name, unsigned otherwise) {
-    const char* given = ::getenv(name);
-    return given != nullptr ? static_cast<unsigned>(::atoi(given)) : otherwise;
-}
-
 /// SBOT_SEEDS (how many), SBOT_MESSAGES (of each).
 TEST(CoreRows, are_the_same_from_a_full_build_and_from_a_life) {
-    const unsigned seeds = number_from("SBOT_SEEDS", 3);
-    const unsigned messages = number_from("SBOT_MESSAGES", 700);
+    const auto seeds = static_cast<unsigned>(number_from("SBOT_SEEDS", 3));
+    const auto messages = number_from("SBOT_MESSAGES", 700);
     for (unsigned seed = 1; seed <= seeds; ++seed) {
         Trial trial(seed, messages);
         trial.live();
@@ -430,7 +426,7 @@ TEST(CoreRows, survive_a_change_of_files) {
 }
 
 TEST(CoreRows, are_whole_after_a_kill_at_any_time) {
-    const unsigned rounds = number_from("SBOT_KILLS", 5);
+    const auto rounds = number_from("SBOT_KILLS", 5);
     Trial trial(5, 800);
     base::PosixFiles files;
     trial.log = std::move(OffsetLog::open(files, trial.folder.path("log"), {}).value());
@@ -438,7 +434,7 @@ TEST(CoreRows, are_whole_after_a_kill_at_any_time) {
     const Unbox unbox = trial.view->options().unbox;
     trial.view.reset();
     const std::string path = trial.folder.path("incremental");
-    for (unsigned round = 0; round < rounds; ++round) {
+    for (std::uint64_t round = 0; round < rounds; ++round) {
         const pid_t child = ::fork();
         if (child == 0) index_for_ever(*trial.log, path, unbox);
         ::usleep(1000 * (5 + static_cast<unsigned>(trial.random() % 400)));

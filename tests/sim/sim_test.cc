@@ -1,17 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 
+#include "tests/environment.h"
 #include "tests/sim/world.h"
 
 namespace sbot::sim {
 namespace {
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 /// SIM_SEEDS (how many), SIM_SEED (the first).
 TEST(Sim, honest_nodes_are_level_in_the_end_whatever_others_do) {
