@@ -46,7 +46,7 @@ struct Socket::Handle {
     bool flowing = false;     // libuv reads
     bool maybe_more = false;  // the last read may have left something in the kernel
     int eager_reads = 0;      // since the last one that waited
-    int hasty_reads = 0;      // waited for less than a millisecond, less those for our writes
+    int hasty_reads = 0;      // waited a millisecond at most; our writes take from it
     int read_end = 0;         // sticky: UV_EOF or an error
 
     Completion* writer = nullptr;  // waits until less is unsent

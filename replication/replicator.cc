@@ -73,6 +73,11 @@ struct Replicator::Stream {
         news.set();
     }
 
+    void measure_from(std::uint64_t now_ms) {
+        fetched = arrivals = 0;
+        fetched_since_ms = now_ms;
+    }
+
     Replicator& owner;
     FeedId peer;
     Ebt::Role role;
@@ -394,8 +399,7 @@ void Replicator::take_fetches(Stream& stream) {
     if (feeds.empty()) return;
     for (const FeedId& feed : feeds) stream.fetches.push(feed, rank_(feed));
     if (stream.fetching == 0) {
-        stream.fetched = stream.arrivals = 0;
-        stream.fetched_since_ms = loop_.now_ms();
+        stream.measure_from(loop_.now_ms());
     }
     fetch_more(stream);
 }
@@ -414,8 +418,7 @@ void Replicator::measure_fetches(Stream& stream) {
     const FetchLimits& limits = runs ? by_runs : by_turns;
     const std::size_t fits = stream.fetched * 1000 / took_ms / limits.messages_per_fetch;
     stream.fetching_max = std::clamp(fits, fetches_min, limits.fetches_max);
-    stream.fetched = stream.arrivals = 0;
-    stream.fetched_since_ms = loop_.now_ms();
+    stream.measure_from(loop_.now_ms());
     fetch_more(stream);
 }
 
