@@ -185,6 +185,12 @@ Result<void> CoreView::checkpoint() {
     return database_->checkpoint();
 }
 
+void CoreView::make_room() {
+    if (!database_ || held_) return;
+    auto cut = database_->truncate_log(truncate_busy_ms);
+    (void)cut.has_value();
+}
+
 void CoreView::watch_wal() {
     auto log = files_.info(path() + "-wal");
     if (!log || log->bytes < wal_look_at_) return;

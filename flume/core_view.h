@@ -98,6 +98,9 @@ class CoreView final : public View {
     /// it is not, they do it themselves, late. `log_is_long`: any thread.
     bool log_is_long() const { return log_pages_ >= limits::core_view_log_pages; }
     Result<void> checkpoint();
+    /// After a write that failed, perhaps on a full disk: the write-ahead log has a page as often
+    /// as it was written, so bringing it into the file and cutting it gives room. Does what it can.
+    void make_room();
 
     /// Around `retract` and what it is about: whoever opens the view between the two finds it of
     /// no use, so a crash there leaves no difference between log and view.

@@ -259,6 +259,10 @@ io::Task<void> Indexer::run() {
         co_await tidying;
         auto resting = until_due();
         co_await resting;
+        if (failed_) {
+            auto clearing = lane_.run(&flume::CoreView::make_room, std::ref(view_));
+            co_await clearing;
+        }
         const std::uint64_t began_ms = loop_.now_ms();
         const bool overdue =
             texts_behind_ && began_ms >= texts_since_ms_ + limits::texts_wait_ms_max;

@@ -149,6 +149,25 @@ TEST(WriteAheadLog, is_brought_into_the_file_on_demand_or_at_its_longest) {
     EXPECT_LT(most, longest);
 }
 
+TEST(WriteAheadLog, gives_its_room_back_after_a_write_that_failed) {
+    Bench bench;
+    bench.wal_bytes_max = 0;
+    bench.open();
+    bench.add(200);
+    const auto before = bench.wal_bytes() + std::filesystem::file_size(bench.path());
+    bench.view->make_room();
+    EXPECT_EQ(bench.wal_bytes(), 0u);
+    // A page was in there as often as it was written.
+    EXPECT_LT(std::filesystem::file_size(bench.path()), before / 2);
+    bench.add(1);
+    EXPECT_EQ(bench.view->covered().upto, bench.log->latest());
+    // Not in the middle of a transaction.
+    ASSERT_TRUE(bench.view->hold());
+    bench.view->make_room();
+    EXPECT_GT(bench.wal_bytes(), 0u);
+    ASSERT_TRUE(bench.view->commit());
+}
+
 TEST(WriteAheadLog, that_a_reader_of_another_process_holds_up_is_told_and_left_to_it) {
     Bench bench;
     OtherProcess other(bench.path());
