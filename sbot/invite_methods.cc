@@ -164,9 +164,11 @@ AsyncReply<Body> carry_out(InviteServices& services, FeedId guest, std::string t
     co_await services.reading.ready().wait();
     auto feed = FeedId::parse(text);
     if (feed) {
-        auto asking = services.follows(*feed);
-        bool followed = co_await asking;
-        if (followed) co_return RemoteError{"already following"};
+        auto asking = services.relation(*feed);
+        auto relation = co_await asking;
+        if (relation == friends::Relation::follow) co_return RemoteError{"already following"};
+        // The reference follows it, which takes the block back.
+        if (relation == friends::Relation::block) co_return RemoteError{"this server blocks you"};
     }
     if (!feed || *feed == services.own) co_return RemoteError{"feed to follow is missing"};
     auto counting = services.codes.count_use(guest);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/random.h"
+#include "friends/contact.h"
 #include "io/loop.h"
 #include "io/task_group.h"
 #include "muxrpc/router.h"
@@ -23,8 +25,8 @@ struct InviteServices {
     Feeds& feeds;
     Reading& reading;
     base::Random& random;
-    /// Whether we follow a feed, by what is in the log.
-    std::function<io::Task<bool>(FeedId)> follows;
+    /// What we say of a feed, by what is in the log.
+    std::function<io::Task<std::optional<friends::Relation>>(FeedId)> relation;
     /// Hears of the pub (a multiserver address) whose invite was accepted.
     std::function<void(const std::string&)> accepted;
     /// Uses under way: they come to their end even if the guest hangs up.

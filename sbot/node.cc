@@ -30,10 +30,11 @@ std::string contacts_path(const Settings& settings) {
     return settings.folder + "/flume/contacts.sqlite";
 }
 
-io::Task<bool> we_follow(Friends& friends, FeedId own, FeedId feed) {
+io::Task<std::optional<friends::Relation>> relation_of(Friends& friends, FeedId own, FeedId feed) {
     auto asking = friends.fresh();
     auto now = co_await asking;
-    co_return now && (*now)->graph().between(own, feed) == friends::Relation::follow;
+    if (!now) co_return std::nullopt;
+    co_return (*now)->graph().between(own, feed);
 }
 
 // Open files that connections leave to the log, the index and its readers, blobs and listeners.
@@ -213,10 +214,10 @@ std::function<double(const FeedId&)> Node::distance() {
 }
 
 void Node::add_invites() {
-    auto follows = [this](FeedId feed) { return we_follow(*friends_, keys_.id, feed); };
+    auto relation = [this](FeedId feed) { return relation_of(*friends_, keys_.id, feed); };
     auto accepted = [this](const std::string& address) { gossip_->accepted(address); };
     invite_services_.reset(new InviteServices{loop_, settings_, keys_.id, *invites_, *feeds_,
-                                              *reading_, random_, std::move(follows),
+                                              *reading_, random_, std::move(relation),
                                               std::move(accepted)});
     add_invite_methods(router_, *invite_services_);
 }

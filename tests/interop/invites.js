@@ -65,6 +65,18 @@ async function many_guests() {
         assert.strictEqual(answers.filter((each) => each === 'followed').length, 1);
         assert.strictEqual(answers.filter((each) => each === 'invite has expired').length, 19);
     });
+    await test('a feed that the pub blocks gets in by no code, and uses none up', async () => {
+        const [spammer, other] = [ssb_keys.generate().id, ssb_keys.generate().id];
+        await call(rpc, 'publish', { type: 'contact', contact: spammer, blocking: true });
+        const guest = await pub.client('net', guest_keys(await call(rpc, 'invite.create', 1)),
+                                       manifest);
+        assert.strictEqual(
+            (await refusal(call(guest, 'invite.use', { feed: spammer }))).message,
+            'this server blocks you');
+        await call(guest, 'invite.use', { feed: other });
+        assert(!await follows(rpc, pub.id, spammer));
+        await close(guest);
+    });
     await test('a guest may call nothing else', async () => {
         assert.match((await refusal(call(guests[0], 'whoami'))).message,
                      /not in list of allowed methods/);

@@ -106,9 +106,11 @@ class InviteMethodsTest : public testing::Test {
         settings.all = base::Tree::object();
         settings.net.push_back({"pub.example.org", 8008, {"public"}, {}});
         codes = std::move(*InviteCodes::open(store.disk, store.pool, "folder"));
-        auto follows = [](FeedId) -> io::Task<bool> { co_return false; };
+        auto unknown = [](FeedId) -> io::Task<std::optional<friends::Relation>> {
+            co_return std::nullopt;
+        };
         services.reset(new InviteServices{loop, settings, store.own.id, *codes, *store.feeds,
-                                          *store.reading, store.random, follows,
+                                          *store.reading, store.random, unknown,
                                           [](const std::string&) {}});
         add_invite_methods(router, *services);
     }
