@@ -4,6 +4,7 @@
 
 #include "flume/json_indexes.h"
 #include "sbot/remote_error.h"
+#include "sbot/sql_options.h"
 #include "sbot/sql_streams.h"
 
 namespace sbot::app {
@@ -13,6 +14,7 @@ using flume::JsonIndex;
 using muxrpc::Allow;
 using muxrpc::AsyncReply;
 using muxrpc::Body;
+using muxrpc::RemoteError;
 using muxrpc::Reply;
 using muxrpc::Request;
 using muxrpc::Source;
@@ -28,6 +30,9 @@ void write_index(json::Writer& out, const JsonIndex& index) {
 
 AsyncReply<Body> make_index(SqlServices& services, Request request) {
     json::Value given = request.arg(0), path = given["path"];
+    if (auto unknown = unknown_option(given, {"name", "path"})) {
+        co_return RemoteError{"sql.index: there is no option " + *unknown, "UsageError"};
+    }
     JsonIndex index{std::string(given["name"].string()), {}};
     if (path.is_string()) index.paths.emplace_back(path.string());
     for (json::Value each : path.elements()) index.paths.emplace_back(each.string());

@@ -18,21 +18,8 @@ RemoteError wrong(std::string_view what) {
 bool is_missing(json::Value given) { return !given.exists() || given.is_null(); }
 bool is_switch(json::Value given) { return is_missing(given) || given.is_boolean(); }
 
-/// Ours, and what the command line takes for itself but hands on.
-constexpr std::string_view option_names[] = {
-    "sql",  "params", "limit", "lists",  "live",   "key",     "since",       "timeout",
-    "path", "host",   "port",  "config", "remote", "logging", "connections", "caps"};
-
-/// An option that is none, which would otherwise be one that does nothing.
-std::optional<std::string> unknown_option(json::Value given) {
-    for (json::Member member : given.members()) {
-        const auto* end = std::end(option_names);
-        if (std::find(std::begin(option_names), end, member.name) == end) {
-            return std::string(member.name);
-        }
-    }
-    return std::nullopt;
-}
+constexpr std::string_view command_line_names[] = {
+    "path", "host", "port", "key", "config", "remote", "logging", "connections", "caps"};
 
 /// A column, or a list of columns.
 std::optional<std::vector<std::string>> columns_of(json::Value given) {
@@ -49,13 +36,27 @@ std::optional<std::vector<std::string>> columns_of(json::Value given) {
 
 }  // namespace
 
+std::optional<std::string> unknown_option(json::Value given,
+                                          std::initializer_list<std::string_view> own) {
+    auto is_among = [](std::string_view name, const auto& names) {
+        return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    };
+    for (json::Member member : given.members()) {
+        if (is_among(member.name, own) || is_among(member.name, command_line_names)) continue;
+        return std::string(member.name);
+    }
+    return std::nullopt;
+}
+
 muxrpc::Reply<SqlOptions> sql_options(const muxrpc::Request& request) {
     json::Value given = request.arg(0);
     SqlOptions options;
     options.timeout_ms = limits::sql_ms_default;
     json::Value sql = given.is_string() ? given : given["sql"];
     if (!sql.is_string()) return wrong("it wants {sql: \"SELECT …\"}");
-    if (auto unknown = unknown_option(given)) return wrong("there is no option " + *unknown);
+    auto unknown = unknown_option(
+        given, {"sql", "params", "limit", "lists", "live", "key", "since", "timeout"});
+    if (unknown) return wrong("there is no option " + *unknown);
     options.sql = sql.string();
     options.body = request.body;
     options.params = given["params"];

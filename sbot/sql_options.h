@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "muxrpc/router.h"
@@ -25,6 +27,11 @@ struct SqlOptions {
 
     bool keyed() const { return !key.empty(); }
 };
+
+/// The name of an option that is neither one of `own` nor what the command line takes for itself
+/// but hands on: it would do nothing.
+std::optional<std::string> unknown_option(json::Value given,
+                                          std::initializer_list<std::string_view> own);
 
 /// From `{sql, params, limit, lists, live, key, since, timeout}`, or the SQL alone. Errors say what
 /// an option must be.

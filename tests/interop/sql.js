@@ -113,6 +113,8 @@ run(async () => {
         await call(rpc, 'rebuild');
         assert.match(await plan(rpc), /USING INDEX json_name/);
         assert.deepStrictEqual(await call(rpc, 'sql.indexes'), [made]);
+        const odd = await refusal(call(rpc, 'sql.index', { name: 'b', paths: ['$.b'] }));
+        assert.strictEqual(odd.message, 'sql.index: there is no option paths');
         await call(rpc, 'sql.dropIndex', 'name');
         assert.doesNotMatch(await plan(rpc), /json_name/);
     });
