@@ -1,216 +1,19 @@
 #include "sbot/indexer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/limits.h"
 
 namespace sbot::app {
-
-struct Indexer::Side {
-    SideView what;
-    bool level = false;  // has caught up: takes part in jobs
-};
-
-struct Indexer::Outcome {
-    Result<void> done;
-    std::optional<flume::Offset> indexed;
-    std::vector<SideView::Then> then;
-    std::size_t batches = 0;  // so many were taken in
-    bool texts_level = true;
-    bool index_gone = false;
-};
-
 namespace {
 
-// Records after which it is looked for something to tidy in the full text, and how long one job
-// does that.
+// Records after which it is looked for something to tidy in the full text.
 constexpr std::size_t untidy_records = 500;
-constexpr std::chrono::milliseconds tidying_time{20};
-
 // A damaged index is replaced by an empty one as soon as those who read it are done: whoever
 // publishes waits for that so long.
 constexpr std::uint64_t replacing_ms_max = 5000;
-
-// A long job must not pay for the full text as it goes.
-static_assert(limits::index_slice_records > limits::texts_at_once_max);
-
-using Wanted = std::atomic<bool>;
-using Batches = std::vector<std::shared_ptr<const Batch>>;
-
-struct Indexed {
-    std::optional<flume::Offset> upto;
-    flume::Progress progress;
-};
-
-Result<Indexed> index_some(const flume::Log& log, flume::View& view) {
-    auto progress = flume::catch_up(view, log, limits::index_job_records_max);
-    if (!progress) return std::move(progress).error();
-    return Indexed{view.covered().upto, *progress};
-}
-
-/// The same in one transaction, which ends early when somebody else is waiting.
-Result<Indexed> index_slices(const flume::Log& log, flume::CoreView& view, std::size_t records_max,
-                             Wanted& wanted) {
-    if (auto ok = view.hold(); !ok) return std::move(ok).error();
-    Indexed indexed;
-    while (!indexed.progress.level && indexed.progress.applied < records_max) {
-        auto some = flume::catch_up(view, log, limits::index_slice_records);
-        if (!some) return std::move(some).error();
-        indexed.progress.applied += some->applied;
-        indexed.progress.level = some->level;
-        indexed.progress.damage.add(some->damage);
-        if (wanted) break;
-    }
-    if (auto ok = view.commit(); !ok) return std::move(ok).error();
-    indexed.upto = view.covered().upto;
-    return indexed;
-}
-
-Result<void> index_all(const flume::Log& log, flume::View& view) {
-    while (true) {
-        auto indexed = index_some(log, view);
-        if (!indexed) return std::move(indexed).error();
-        if (indexed->progress.level) return {};
-    }
-}
-
-std::vector<flume::Entry> entries_of(std::span<const std::shared_ptr<const Batch>> batches) {
-    std::vector<flume::Entry> entries;
-    for (const auto& batch : batches) {
-        for (std::size_t i = 0; i < batch->records.size(); ++i) {
-            entries.push_back({batch->offsets[i], base::bytes_of(batch->records[i].text)});
-        }
-    }
-    return entries;
-}
-
-/// Those that a view at `upto` has not seen: others it may have read from the log meanwhile.
-std::span<const std::shared_ptr<const Batch>> unseen(
-    std::span<const std::shared_ptr<const Batch>> batches, std::optional<flume::Offset> upto) {
-    while (!batches.empty() && upto >= batches.front()->offsets.back()) {
-        batches = batches.subspan(1);
-    }
-    return batches;
-}
-
-/// Whatever the view has seen of these batches meanwhile; they may follow what it could not take
-/// in.
-Result<void> bring_in(const flume::Log& log, flume::View& view,
-                      std::span<const std::shared_ptr<const Batch>> batches) {
-    const auto upto = view.covered().upto;
-    batches = unseen(batches, upto);
-    if (batches.empty() || upto != batches.front()->behind) return index_all(log, view);
-    return view.apply(entries_of(batches), flume::Place::next);
-}
-
-/// The same for the core view, in one transaction, which ends early when something is wanted
-/// sooner. While it catches up elsewhere they go in as single entries. Gives how many batches are
-/// in.
-Result<std::size_t> bring_in_slices(const flume::Log& log, flume::CoreView& view,
-                                    std::span<const std::shared_ptr<const Batch>> batches,
-                                    bool catching_up, Wanted& wanted) {
-    wanted = false;
-    const auto upto = view.covered().upto;
-    std::size_t begin = batches.size() - unseen(batches, upto).size();
-    const bool next = begin < batches.size() && upto == batches[begin]->behind;
-    if (!next && !catching_up) {
-        if (auto ok = index_all(log, view); !ok) return std::move(ok).error();
-        return batches.size();
-    }
-    if (begin == batches.size()) return begin;
-    if (auto ok = view.hold(); !ok) return std::move(ok).error();
-    while (begin < batches.size()) {
-        std::size_t end = begin, records = 0;
-        while (end < batches.size() && records < limits::index_slice_records) {
-            records += batches[end++]->records.size();
-        }
-        const auto entries = entries_of(batches.subspan(begin, end - begin));
-        auto applied = view.apply(entries, next ? flume::Place::next : flume::Place::ahead);
-        if (!applied) return std::move(applied).error();
-        begin = end;
-        if (wanted) break;
-    }
-    if (auto ok = view.commit(); !ok) return std::move(ok).error();
-    return begin;
-}
-
-/// Those that were written here.
-Result<void> bring_in_ahead(flume::CoreView& view, Batches batches, Wanted& wanted) {
-    wanted = false;
-    std::vector<flume::Entry> entries;
-    for (const auto& batch : batches) {
-        for (std::size_t i = 0; i < batch->records.size(); ++i) {
-            const Record& record = batch->records[i];
-            if (record.local) entries.push_back({batch->offsets[i], base::bytes_of(record.text)});
-        }
-    }
-    return view.apply(entries, flume::Place::ahead);
-}
-
-/// From the last step on the view takes part in jobs.
-struct Step {
-    Result<bool> level;
-    SideView::Then then;
-};
-
-Step lead_on(const flume::Log& log, SideView side) {
-    auto indexed = index_some(log, *side.view);
-    if (!indexed && indexed.error().code == Errc::corrupt) {
-        auto cleared = side.view->clear(log.generation());
-        indexed =
-            cleared ? index_some(log, *side.view) : Result<Indexed>(std::move(cleared).error());
-    }
-    if (!indexed) return {std::move(indexed).error(), {}};
-    return {indexed->progress.level, side.fed({}, indexed->progress.level)};
-}
-
-Result<void> clear(const flume::Log& log, flume::View* view) {
-    return view->clear(log.generation());
-}
-
-Result<void> renew_index(const flume::Log& log, flume::CoreView& view) {
-    return view.renew(log.generation());
-}
-
-Result<flume::CoreBuilder::Built> build_index(flume::CoreBuilder& builder, const flume::Log& log) {
-    return builder.build(log);
-}
-
-void start_building(flume::CoreView& view) { view.start_building(); }
-void stop_building(flume::CoreView& view) { view.stop_building(); }
-
-Result<std::optional<flume::Offset>> adopt_index(const flume::Log& log, flume::CoreView& view) {
-    if (auto ok = view.adopt(log); !ok) return std::move(ok).error();
-    return view.covered().upto;
-}
-
-Result<bool> index_some_texts(flume::CoreView& view, Wanted& wanted) {
-    if (auto ok = view.hold(); !ok) return std::move(ok).error();
-    bool level = false;
-    for (std::size_t posts = 0; !level && posts < limits::texts_job_posts_max;) {
-        auto some = view.catch_up_texts(limits::texts_slice_posts);
-        if (!some) return std::move(some).error();
-        level = *some;
-        posts += limits::texts_slice_posts;
-        if (wanted) break;
-    }
-    if (auto ok = view.commit(); !ok) return std::move(ok).error();
-    return level;
-}
-
-/// Then tidies up. True when all is done.
-Result<bool> index_texts(flume::CoreView& view, Wanted& wanted) {
-    if (!view.texts_level()) return index_some_texts(view, wanted);
-    const auto until = std::chrono::steady_clock::now() + tidying_time;
-    do {
-        auto tidy = view.merge_texts();
-        if (!tidy || *tidy) return tidy;
-    } while (!wanted && std::chrono::steady_clock::now() < until);
-    return false;
-}
 
 }  // namespace
 
@@ -343,24 +146,9 @@ io::Task<void> Indexer::take_in_order() {
     for (const auto& side : sides_) {
         if (side->level) sides.push_back(side->what);
     }
-    auto work = [](const flume::Log& log, flume::CoreView& view, std::vector<SideView> others,
-                   Batches batches, bool catching_up, Wanted& wanted) {
-        Outcome outcome;
-        auto taken = bring_in_slices(log, view, batches, catching_up, wanted);
-        outcome.batches = taken ? *taken : batches.size();
-        if (!taken) outcome.done = std::move(taken).error();
-        const auto theirs = std::span(batches).first(outcome.batches);
-        for (const SideView& each : others) {
-            auto fed = bring_in(log, *each.view, theirs);
-            outcome.then.push_back(each.fed(std::move(fed), true));
-        }
-        outcome.indexed = view.covered().upto;
-        outcome.texts_level = view.texts_level();
-        return outcome;
-    };
-    auto working = lane_.run(work, std::cref(log_), std::ref(view_), std::move(sides), working_on_,
-                             catching_up_, std::ref(wanted_));
-    Outcome outcome = co_await working;
+    auto working = lane_.run(&index_jobs::take_in, std::cref(log_), std::ref(view_),
+                             std::move(sides), working_on_, catching_up_, std::ref(wanted_));
+    index_jobs::Outcome outcome = co_await working;
     put_back(outcome.batches);
     working_records_ = 0;
     const Batches taken = std::exchange(working_on_, {});
@@ -377,7 +165,7 @@ void Indexer::put_back(std::size_t taken) {
     working_on_.erase(rest, working_on_.end());
 }
 
-void Indexer::settle(const Batches& taken, Outcome outcome) {
+void Indexer::settle(const Batches& taken, index_jobs::Outcome outcome) {
     for (const auto& then : outcome.then) {
         if (then) then();
     }
@@ -410,8 +198,8 @@ io::Task<void> Indexer::take_in_ahead() {
     Batches batches = std::exchange(local_, {});
     const std::size_t found = batches.size();
     std::erase_if(batches, [this](const auto& each) { return indexed_ >= each->offsets.back(); });
-    auto working =
-        lane_.run(&bring_in_ahead, std::ref(view_), std::move(batches), std::ref(wanted_));
+    auto working = lane_.run(&index_jobs::take_in_ahead, std::ref(view_), std::move(batches),
+                             std::ref(wanted_));
     auto done = co_await working;
     // Once more in its turn, and then an error is told.
     (void)done.has_value();
@@ -425,7 +213,7 @@ void Indexer::texts_are(bool level) {
 
 io::Task<void> Indexer::take_in_texts() {
     searching_ = true;
-    auto working = lane_.run(&index_texts, std::ref(view_), std::ref(wanted_));
+    auto working = lane_.run(&index_jobs::index_texts, std::ref(view_), std::ref(wanted_));
     auto level = co_await working;
     searching_ = false;
     texts_since_ms_ = loop_.now_ms();
@@ -440,8 +228,8 @@ io::Async<flume::Damage> Indexer::catch_up() {
     catching_up_ = true;
     flume::Damage damage;
     while (true) {
-        auto indexing = lane_.run(&index_slices, std::cref(log_), std::ref(view_), job_records(),
-                                  std::ref(wanted_));
+        auto indexing = lane_.run(&index_jobs::index_slices, std::cref(log_), std::ref(view_),
+                                  job_records(), std::ref(wanted_));
         auto indexed = co_await indexing;
         if (!indexed) co_return std::move(indexed).error().in("index");
         covers(indexed->upto);
@@ -467,8 +255,8 @@ io::Async<void> Indexer::feed(SideView side) {
 
 io::Async<void> Indexer::lead(Side& side) {
     while (true) {
-        auto leading = lane_.run(&lead_on, std::cref(log_), side.what);
-        Step step = co_await leading;
+        auto leading = lane_.run(&index_jobs::lead_on, std::cref(log_), side.what);
+        index_jobs::Step step = co_await leading;
         if (step.then) step.then();
         if (!step.level) co_return std::move(step.level).error().in(side.what.view->name());
         side.level = *step.level;
@@ -480,7 +268,7 @@ io::Async<void> Indexer::rebuild_side_views() {
     for (std::size_t i = 0; i < sides_.size(); ++i) {
         Side& side = *sides_[i];
         side.level = false;
-        auto clearing = lane_.run(&clear, std::cref(log_), side.what.view);
+        auto clearing = lane_.run(&index_jobs::clear, std::cref(log_), side.what.view);
         auto cleared = co_await clearing;
         if (!cleared) co_return std::move(cleared).error();
         auto leading = lead(side);
@@ -493,7 +281,7 @@ io::Async<void> Indexer::rebuild_side_views() {
 io::Async<void> Indexer::renew() {
     // Whatever is stored from here on goes in as single entries.
     catching_up_ = true;
-    auto renewing = lane_.run(&renew_index, std::cref(log_), std::ref(view_));
+    auto renewing = lane_.run(&index_jobs::renew_index, std::cref(log_), std::ref(view_));
     auto renewed = co_await renewing;
     if (!renewed) co_return std::move(renewed).error().in("index");
     failed_.reset();
@@ -512,22 +300,23 @@ std::optional<flume::Offset> Indexer::building() const {
 
 io::Async<flume::Damage> Indexer::build() {
     SBOT_ASSERT(!builder_);
-    auto starting = lane_.run(&start_building, std::ref(view_));
+    auto starting = lane_.run(&flume::CoreView::start_building, std::ref(view_));
     co_await starting;
     flume::CoreBuilder::Options options{view_.building_path(), view_.options().unbox,
                                         view_.options().kept};
     builder_ = std::make_unique<flume::CoreBuilder>(std::move(options));
-    auto building = building_lane_.run(&build_index, std::ref(*builder_), std::cref(log_));
+    auto building =
+        building_lane_.run(&flume::CoreBuilder::build, std::ref(*builder_), std::cref(log_));
     auto built = co_await building;
     if (built) co_return built->damage;
     builder_ = nullptr;
-    auto stopping = lane_.run(&stop_building, std::ref(view_));
+    auto stopping = lane_.run(&flume::CoreView::stop_building, std::ref(view_));
     co_await stopping;
     co_return std::move(built).error().in("index");
 }
 
 io::Async<void> Indexer::adopt() {
-    auto adopting = lane_.run(&adopt_index, std::cref(log_), std::ref(view_));
+    auto adopting = lane_.run(&index_jobs::adopt_index, std::cref(log_), std::ref(view_));
     auto adopted = co_await adopting;
     builder_ = nullptr;
     if (!adopted) co_return std::move(adopted).error().in("index");
@@ -537,7 +326,7 @@ io::Async<void> Indexer::adopt() {
 
 io::Async<void> Indexer::catch_up_texts() {
     while (true) {
-        auto indexing = lane_.run(&index_texts, std::ref(view_), std::ref(wanted_));
+        auto indexing = lane_.run(&index_jobs::index_texts, std::ref(view_), std::ref(wanted_));
         auto level = co_await indexing;
         if (!level) co_return std::move(level).error().in("full text");
         if (*level) co_return {};
@@ -557,30 +346,9 @@ io::Async<void> Indexer::erase(std::vector<flume::Offset> offsets, flume::Journa
     co_await draining;
     std::vector<Side> sides;
     for (const auto& side : sides_) sides.push_back(*side);
-    auto work = [](flume::Log& log, flume::CoreView& view, std::vector<Side> others,
-                   flume::Journal& note, std::vector<flume::Offset> entries,
-                   flume::BeforeErasing then) {
-        Outcome outcome{{}, {}, {}};
-        auto retract = [&](std::span<const flume::Entry> gone) {
-            for (Side& each : others) {
-                auto retracted = each.what.view->retract(gone);
-                outcome.then.push_back(each.what.fed(std::move(retracted), each.level));
-            }
-        };
-        outcome.done = log.in_place();
-        auto there = view.in_place();
-        outcome.index_gone = !there;
-        if (outcome.done) outcome.done = std::move(there);
-        if (outcome.done) {
-            outcome.done =
-                flume::erase(log, view, note, std::move(entries), std::move(then), retract);
-        }
-        outcome.indexed = view.covered().upto;
-        return outcome;
-    };
-    auto erasing = lane_.run(work, std::ref(log_), std::ref(view_), std::move(sides),
+    auto erasing = lane_.run(&index_jobs::erase, std::ref(log_), std::ref(view_), std::move(sides),
                              std::ref(journal), std::move(offsets), std::move(before));
-    Outcome outcome = co_await erasing;
+    index_jobs::Outcome outcome = co_await erasing;
     for (const auto& then : outcome.then) {
         if (then) then();
     }

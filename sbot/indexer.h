@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,26 +7,12 @@
 
 #include "base/limits.h"
 #include "flume/core_builder.h"
-#include "flume/core_view.h"
-#include "flume/deletion.h"
-#include "flume/log.h"
 #include "io/lane.h"
 #include "io/loop.h"
 #include "io/sync.h"
-#include "sbot/batch.h"
+#include "sbot/index_jobs.h"
 
 namespace sbot::app {
-
-/// A view that is fed beside the core one, and whoever works with what is in it.
-struct SideView {
-    /// What is to be done on the loop thread; may be empty.
-    using Then = std::function<void()>;
-
-    flume::View* view = nullptr;
-    /// Called on the lane whenever the view was fed, with what came of it and whether it holds all
-    /// of the log now. What it gives is done before anybody hears that the index has moved on.
-    std::function<Then(Result<void> fed, bool level)> fed;
-};
 
 /// Keeps the core view and the side views level with the log, on a lane of their own: nobody who
 /// publishes waits for an index. What comes in quick succession goes in together, after a short
@@ -110,9 +95,8 @@ class Indexer {
     io::Task<void> room();
 
  private:
-    struct Side;
-    struct Outcome;
-    using Batches = std::vector<std::shared_ptr<const Batch>>;
+    using Side = index_jobs::Side;
+    using Batches = index_jobs::Batches;
 
     io::Task<void> run();
     io::Task<void> until_due();
@@ -124,7 +108,7 @@ class Indexer {
     io::Task<void> drained();
     void texts_are(bool level);
     void put_back(std::size_t taken);
-    void settle(const Batches& taken, Outcome outcome);
+    void settle(const Batches& taken, index_jobs::Outcome outcome);
     io::Async<void> lead(Side& side);
     void covers(std::optional<flume::Offset> upto);
     io::Async<void> until_covered(flume::Offset upto);
@@ -140,11 +124,11 @@ class Indexer {
     Batches local_;    // those among them that were written here and cannot be found yet
     Batches working_on_;
     std::size_t waiting_records_ = 0, working_records_ = 0;
-    bool urgent_ = false;              // a local one would wait too long
-    std::uint64_t local_stored_ = 0;   // local batches
-    std::uint64_t local_found_ = 0;    // so many of them can be found
-    std::uint64_t local_ms_ = 0;       // when the last one was stored, on the loop's clock
-    std::atomic<bool> wanted_{false};  // by a local one: a long job ends early
+    bool urgent_ = false;               // a local one would wait too long
+    std::uint64_t local_stored_ = 0;    // local batches
+    std::uint64_t local_found_ = 0;     // so many of them can be found
+    std::uint64_t local_ms_ = 0;        // when the last one was stored, on the loop's clock
+    index_jobs::Wanted wanted_{false};  // by a local one: a long job ends early
     bool texts_behind_ = false, searching_ = false;
     std::size_t untidy_ = 0;            // records since the full text was tidied
     std::uint64_t texts_since_ms_ = 0;  // when they had their turn, or fell behind
