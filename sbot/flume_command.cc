@@ -7,6 +7,8 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -54,14 +56,15 @@ std::string index_path(const Settings& settings) { return settings.folder + "/fl
 constexpr std::string_view settings_options[] = {"path", "config", "logging", "caps", "flume"};
 constexpr std::string_view index_options[] = {"db", "log", "follow"};
 
+bool is_among(std::string_view name, std::span<const std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// The first option that means nothing here.
 std::optional<std::string> unknown_option(const base::Tree& options, bool is_index) {
     for (auto& [name, value] : options.members()) {
-        auto is = [&name](std::string_view known) { return name == known; };
-        if (std::any_of(std::begin(settings_options), std::end(settings_options), is)) continue;
-        if (is_index && std::any_of(std::begin(index_options), std::end(index_options), is)) {
-            continue;
-        }
+        if (is_among(name, settings_options)) continue;
+        if (is_index && is_among(name, index_options)) continue;
         return name;
     }
     return std::nullopt;
