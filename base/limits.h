@@ -101,8 +101,8 @@ inline constexpr std::uint64_t head_behind_bytes_max = std::uint64_t{32} << 20;
 // --- views
 /// Waiting for another connection to a view's database before giving up.
 inline constexpr std::uint64_t view_busy_ms_max = 5000;
-/// Pages the core view's writer keeps: its index by key is written at random places. With 40 MB a
-/// first sync takes no more time than with 64, within the noise, and stays below 100 MB in all.
+/// Pages the core view's writer keeps: its index by key is written at random places. With 40 MB
+/// indexing what comes in takes a twelfth longer; a first sync stays below 100 MB in all.
 inline constexpr std::size_t core_view_cache_bytes = std::size_t{48} << 20;
 /// The contact view finds feeds by their names, and reads everything only from front to back.
 inline constexpr std::size_t contact_view_cache_bytes = std::size_t{4} << 20;

@@ -73,10 +73,10 @@ const Library libraries[] = {
     {"benchmark/", {"tests/bench/"}},
 };
 
-const Names posix = {"arpa/",    "dirent.h",  "errno.h",  "fcntl.h",  "ifaddrs.h",
-                     "limits.h", "linux/",    "net/if.h", "netdb.h",  "netinet/",
-                     "poll.h",   "pthread.h", "pwd.h",    "signal.h", "stdio.h",
-                     "stdlib.h", "string.h",  "sys/",     "time.h",   "unistd.h"};
+const Names posix = {"arpa/",     "dirent.h", "errno.h",  "fcntl.h",  "ifaddrs.h", "limits.h",
+                     "linux/",    "net/if.h", "netdb.h",  "netinet/", "malloc.h",  "poll.h",
+                     "pthread.h", "pwd.h",    "signal.h", "stdio.h",  "stdlib.h",  "string.h",
+                     "sys/",      "time.h",   "unistd.h"};
 
 bool starts_with_any(std::string_view text, Names prefixes) {
     return std::any_of(prefixes.begin(), prefixes.end(),
