@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "replication/fetcher.h"
 #include "replication/peek.h"
 
 namespace sbot::replication {
@@ -27,31 +28,8 @@ constexpr std::size_t items_before_yield = 64;
 constexpr std::size_t looks_before_yield = 10000;  // some 100 µs
 // Runs of so many messages are fetched: for shorter ones another stream costs more than it saves.
 constexpr Sequence fetch_min = 8;
-// Side by side, but no more than a peer can feed: each should bring something all the time. How
-// many are best depends on what a peer does with them. One that gives a run of a feed at a time, as
-// this program does, is asked for few, for long runs are checked the fastest. One that gives a
-// message of each in turn, as JavaScript does, is asked for many: feeds lie mixed in a log, and
-// what is read together it finds in memory.
-constexpr std::size_t fetches_min = 8;
-struct FetchLimits {
-    std::size_t fetches_max;
-    std::size_t messages_per_fetch;  // in a second
-};
-constexpr FetchLimits by_runs = {64, 100};
-constexpr FetchLimits by_turns = {256, 20};
-constexpr std::size_t run_messages_min = 8;
-constexpr std::uint64_t fetch_measure_ms = 250;
-// A history stream that gives nothing for so long is given up.
-constexpr std::uint64_t fetch_wait_ms = 3000;
 
 EbtItem read_in_pool(Bytes text) { return read_item(base::text_of(text)); }
-
-io::Async<std::vector<Body>> next_items(muxrpc::Channel& from) {
-    auto waiting = from.next_batch(items_before_yield);
-    auto items = co_await waiting;
-    if (!items) co_return error(Errc::closed, items.error().message);
-    co_return std::move(*items);
-}
 
 std::string print_in_pool(std::vector<FeedNote> notes) { return notes_text(notes); }
 
@@ -73,11 +51,6 @@ struct Replicator::Stream {
         news.set();
     }
 
-    void measure_from(std::uint64_t now_ms) {
-        fetched = arrivals = 0;
-        fetched_since_ms = now_ms;
-    }
-
     Replicator& owner;
     FeedId peer;
     Ebt::Role role;
@@ -93,16 +66,7 @@ struct Replicator::Stream {
     io::Event news;  // heard or over
     io::Event over;
     std::optional<RemoteError> why;
-    // Where we dialled:
-    muxrpc::Session* session = nullptr;
-    RankedQueue fetches;
-    io::Event more_fetches;
-    std::vector<io::Task<void>> fetchers;  // once there is anything to fetch
-    std::size_t fetching = 0;              // now
-    std::size_t fetching_max = fetches_min;
-    std::size_t fetched = 0;   // messages, since then
-    std::size_t arrivals = 0;  // of some of them together
-    std::uint64_t fetched_since_ms = 0;
+    std::optional<Fetcher> fetcher;  // where we dialled
 };
 
 /// A peer that is asked by `createHistoryStream`, until it speaks EBT after all.
@@ -216,6 +180,7 @@ void Replicator::begin(Stream& stream, const PeerClock& saved) {
 
 void Replicator::finish(Stream& stream) {
     if (!stream.slot) return;
+    if (stream.fetcher) stream.fetcher->stop();
     streams_.erase(*stream.slot);
     clocks_.save(stream.peer, ebt_.close(*stream.slot));
     stream.slot.reset();
@@ -392,78 +357,33 @@ AsyncReply<void> Replicator::send_messages(Stream& stream, Ebt::Span span) {
     co_return {};
 }
 
-// --- long runs
-
+/// Those of which the peer has a long run, where we may fetch that.
 void Replicator::take_fetches(Stream& stream) {
-    auto feeds = ebt_.take_fetches(*stream.slot);
-    if (feeds.empty()) return;
-    for (const FeedId& feed : feeds) stream.fetches.push(feed, rank_(feed));
-    if (stream.fetching == 0) {
-        stream.measure_from(loop_.now_ms());
+    for (const FeedId& feed : ebt_.take_fetches(*stream.slot)) {
+        stream.fetcher->add(feed, rank_(feed));
     }
-    fetch_more(stream);
 }
 
-void Replicator::fetch_more(Stream& stream) {
-    while (stream.fetchers.size() < stream.fetching_max) stream.fetchers.push_back(fetch(stream));
-    stream.more_fetches.set();
-    stream.more_fetches.reset();
-}
-
-/// Fits the number of fetches to what the peer gives.
-void Replicator::measure_fetches(Stream& stream) {
-    const std::uint64_t took_ms = loop_.now_ms() - stream.fetched_since_ms;
-    if (took_ms < fetch_measure_ms) return;
-    const bool runs = stream.fetched >= run_messages_min * stream.arrivals;
-    const FetchLimits& limits = runs ? by_runs : by_turns;
-    const std::size_t fits = stream.fetched * 1000 / took_ms / limits.messages_per_fetch;
-    stream.fetching_max = std::clamp(fits, fetches_min, limits.fetches_max);
-    stream.measure_from(loop_.now_ms());
-    fetch_more(stream);
-}
-
-io::Task<void> Replicator::fetch(Stream& stream) {
-    // Not within the call that made it.
-    co_await loop_.yield();
-    while (stream.slot) {
-        if (stream.fetches.is_empty() || stream.fetching >= stream.fetching_max) {
-            co_await stream.more_fetches.wait();
-            continue;
-        }
-        const FeedId feed = stream.fetches.pop_nearest();
-        auto fetching = fetch(stream, feed);
-        ++stream.fetching;
-        const bool useful = co_await fetching;
-        --stream.fetching;
-        if (!stream.slot) co_return;
-        measure_fetches(stream);
+Fetcher::Hooks Replicator::fetches_of(Stream& stream) {
+    Fetcher::Hooks hooks;
+    hooks.next = [this, &stream](const FeedId& feed) -> std::optional<Sequence> {
+        auto span = ebt_.to_fetch(*stream.slot, feed);
+        if (!span) return std::nullopt;
+        return span->first;
+    };
+    hooks.take = [this, &stream](Body item) { return take_fetched(stream, std::move(item)); };
+    hooks.ended = [this, &stream](const FeedId& feed, bool useful) {
         ebt_.fetched(*stream.slot, feed, useful);
         settle();
-    }
+    };
+    return hooks;
 }
 
-/// True if anything came, or nothing was to be fetched any more.
-io::Task<bool> Replicator::fetch(Stream& stream, FeedId feed) {
-    auto span = ebt_.to_fetch(*stream.slot, feed);
-    if (!span) co_return true;
-    auto history =
-        stream.session->source("createHistoryStream", history_arguments(feed, span->first, false));
-    bool useful = false;
-    while (true) {
-        auto reading = next_items(*history);
-        auto waiting = io::timeout(loop_, fetch_wait_ms, std::move(reading));
-        auto items = co_await waiting;
-        if (!items || items->empty() || !stream.slot) co_return useful;
-        stream.fetched += items->size();
-        ++stream.arrivals;
-        for (Body& item : *items) {
-            if (!ebt_.to_fetch(*stream.slot, feed)) co_return true;
-            auto taking = take_item(stream, std::move(item));
-            auto taken = co_await taking;
-            if (!taken || !stream.slot) co_return true;
-            useful = true;
-        }
-    }
+io::Task<void> Replicator::take_fetched(Stream& stream, Body item) {
+    auto taking = take_item(stream, std::move(item));
+    auto taken = co_await taking;
+    // The stream is over otherwise.
+    (void)taken.has_value();
 }
 
 // --- both roles
@@ -503,7 +423,7 @@ io::Task<void> Replicator::accompany(muxrpc::Session& session, FeedId peer, bool
     }
     auto channel = session.duplex("ebt.replicate", R"([{"version":3}])");
     Stream stream(*this, peer, Ebt::Role::dialled, *channel, *channel);
-    stream.session = &session;
+    stream.fetcher.emplace(loop_, session, fetches_of(stream));
     auto conversing = converse(stream);
     auto watching = watch(session, stream);
     co_await conversing;

@@ -12,6 +12,7 @@
 #include "muxrpc/router.h"
 #include "muxrpc/session.h"
 #include "replication/ebt.h"
+#include "replication/fetcher.h"
 #include "replication/history.h"
 #include "replication/incoming.h"
 #include "replication/intake.h"
@@ -88,10 +89,8 @@ class Replicator {
     muxrpc::AsyncReply<void> say(Stream& stream, std::vector<FeedNote> notes);
     muxrpc::AsyncReply<void> send_messages(Stream& stream, Ebt::Span span);
     void take_fetches(Stream& stream);
-    void fetch_more(Stream& stream);
-    void measure_fetches(Stream& stream);
-    io::Task<void> fetch(Stream& stream);
-    io::Task<bool> fetch(Stream& stream, FeedId feed);
+    Fetcher::Hooks fetches_of(Stream& stream);
+    io::Task<void> take_fetched(Stream& stream, muxrpc::Body item);
     io::Task<void> watch(muxrpc::Session& session, Stream& stream);
     io::Task<void> pull(muxrpc::Session& session, FeedId peer);
     io::Task<void> keep_time();

@@ -5,20 +5,12 @@
 #include <algorithm>
 #include <map>
 
-#include "io/pipe.h"
+#include "tests/replication/history_peer.h"
 
 namespace sbot::replication {
 namespace {
 
-io::Task<void> turns(io::Loop& loop, int count) {
-    for (int i = 0; i < count; ++i) co_await loop.yield();
-}
-
-FeedId feed(std::uint8_t number) {
-    FeedId id;
-    id.bytes[0] = number;
-    return id;
-}
+using test::feed;
 
 /// Takes everything but "bad"; remembers in which runs it came.
 class FakeIntake final : public Intake {
@@ -52,61 +44,19 @@ class FakeIntake final : public Intake {
     io::Event open;
 };
 
-/// Gives some items, then waits for ever.
-class Items final : public muxrpc::Source {
- public:
-    Items(std::vector<std::string> items, int& alive) : items_(std::move(items)), alive_(alive) {
-        ++alive_;
-    }
-    ~Items() override { --alive_; }
-    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
-        if (at_ == items_.size()) co_await never_.wait();
-        co_return std::optional(muxrpc::Body::json(items_[at_++]));
-    }
-
- private:
-    std::vector<std::string> items_;
-    int& alive_;
-    std::size_t at_ = 0;
-    io::Event never_;
-};
-
-class PullerTest : public testing::Test {
+class PullerTest : public testing::Test, protected test::HistoryPeer {
  protected:
-    PullerTest() {
-        auto open = [this](muxrpc::Request request) {
-            requests.push_back(json::compact(request.args));
-            std::string id(request.arg(0)["id"].string());
-            return muxrpc::Reply<std::unique_ptr<muxrpc::Source>>(
-                std::make_unique<Items>(items[id], alive));
-        };
-        theirs.source("createHistoryStream", muxrpc::Allow::peer, open);
-        io::Pipe pipe = io::make_pipe();
-        muxrpc::Caller anybody{muxrpc::Rights::peer, "@x"};
-        session = std::make_unique<muxrpc::Session>(loop, std::move(pipe.near), ours, anybody,
-                                                    muxrpc::SessionOptions());
-        peer = std::make_unique<muxrpc::Session>(loop, std::move(pipe.far), theirs, anybody,
-                                                 muxrpc::SessionOptions());
-        running = session->run();
-        peer_running = peer->run();
+    PullerTest() : HistoryPeer(false) {
         puller = std::make_unique<Puller>(loop, *session, intake,
                                           [this](const FeedId& id, const Error& e) {
                                               troubles.push_back(id.text() + " " + e.what);
                                           });
         intake.open.set();
     }
-    void let_run() { loop.run(turns(loop, 30)); }
 
-    io::Loop loop;
     FakeIntake intake;
     Wants wants;
-    std::map<std::string, std::vector<std::string>> items;
-    std::vector<std::string> requests;
     std::vector<std::string> troubles;
-    int alive = 0;
-    muxrpc::Router ours, theirs;
-    std::unique_ptr<muxrpc::Session> session, peer;
-    io::Async<void> running, peer_running;
     std::unique_ptr<Puller> puller;
 };
 
