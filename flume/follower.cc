@@ -63,7 +63,9 @@ Follower::Follower(base::Files& files, std::string log_path, Options options)
 
 Result<std::span<const News>> Follower::next(std::size_t count_max) {
     news_.clear();
-    if (auto ok = look(); !ok) return std::move(ok).error();
+    auto there = look();
+    if (!there) return std::move(there).error();
+    if (!*there) return std::span<const News>();
     if (!gone_is_known_) {
         if (auto ok = load_gone(); !ok) return std::move(ok).error();
     }
@@ -99,14 +101,17 @@ Result<bool> Follower::reopen(const std::string& path, std::unique_ptr<base::Fil
     return true;
 }
 
-Result<void> Follower::look() {
+/// False if a log that was read has no file now. That does not say that it is empty: it may be
+/// about to come back, moved aside or restored.
+Result<bool> Follower::look() {
+    auto log = reopen(log_path_, log_, log_info_);
+    if (!log) return std::move(log).error();
+    if (!log_ && position_.next > 0) return false;
     auto other = reopen(journal_path(log_path_), journal_, journal_info_);
     if (!other) return std::move(other).error();
     if (*other) gone_is_known_ = false;
     if (journal_info_.bytes < position_.journal) begin_anew(0);
-    auto log = reopen(log_path_, log_, log_info_);
-    if (!log) return std::move(log).error();
-    return {};
+    return true;
 }
 
 /// What the part of the journal that was read has deleted of the part of the log that was not. If

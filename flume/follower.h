@@ -71,7 +71,8 @@ class Follower {
     Follower& operator=(const Follower&) = delete;
 
     /// The next news, some `count_max` of them (a deletion is never split); none where there are no
-    /// more for now. Errors: `corrupt` for a spoilt journal, `io`, `denied`.
+    /// more for now, or while the log has no file. Errors: `corrupt` for a spoilt journal, `io`,
+    /// `denied`.
     Result<std::span<const News>> next(std::size_t count_max);
 
     /// Whether an entry by which the log was known is there, or was deleted: else it is another.
@@ -85,7 +86,7 @@ class Follower {
     Offset log_end() const { return log_end_; }
 
  private:
-    Result<void> look();
+    Result<bool> look();
     Result<bool> reopen(const std::string& path, std::unique_ptr<base::File>& file,
                         base::FileInfo& known);
     Result<void> load_gone();

@@ -282,6 +282,33 @@ TEST(Follower, begins_anew_with_another_log_or_journal) {
     EXPECT_EQ(index.rows, writer.rows());
 }
 
+TEST(Follower, waits_while_the_log_is_away) {
+    Writer writer;
+    writer.append(20);
+    Index index;
+    auto follower = writer.follower(index);
+    index.take(*follower);
+    const Bytes log = writer.files.content(log_path);
+    const Bytes journal = writer.files.content(journal_path(log_path));
+    for (bool both : {false, true}) {
+        for (bool away : {false, true}) {
+            ASSERT_TRUE(writer.files.remove(log_path));
+            if (both) {
+                ASSERT_TRUE(writer.files.remove(journal_path(log_path)));
+            }
+            if (away) follower = writer.follower(index);
+            index.take(*follower);
+            EXPECT_EQ(index.rows.size(), 20u);
+            writer.files.put(journal_path(log_path), journal);
+            writer.files.put(log_path, log);
+            index.take(*follower);
+        }
+    }
+    EXPECT_EQ(index.rows, writer.rows());
+    EXPECT_EQ(index.entries, 20u);
+    EXPECT_EQ(index.rewinds, 0u);
+}
+
 TEST(Follower, goes_on_when_a_log_gets_its_first_journal) {
     Writer writer(false);
     writer.append(20);
