@@ -153,7 +153,7 @@ Result<std::vector<std::string>> PosixFiles::list(const std::string& folder) {
     errno = 0;
     while (const dirent* entry = ::readdir(open)) {
         const char* name = entry->d_name;
-        if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) names.push_back(name);
+        if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) names.emplace_back(name);
         errno = 0;
     }
     int why = errno;

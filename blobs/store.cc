@@ -43,10 +43,11 @@ Result<std::unique_ptr<Store>> Store::open(base::Files& files, std::string folde
     for (const std::string& path : {folder, folder + "/sha256", folder + "/tmp"}) {
         if (auto made = files.make_folder(path); !made) return std::move(made).error();
     }
+    const std::string half = folder + "/tmp/";
     auto left_over = files.list(folder + "/tmp");
     if (left_over) {
         // What cannot be removed (a folder somebody put there) does not disturb us.
-        for (const std::string& name : *left_over) (void)files.remove(folder + "/tmp/" + name);
+        for (const std::string& name : *left_over) (void)files.remove(half + name);
     }
     return std::unique_ptr<Store>(new Store(files, std::move(folder), blob_bytes_max));
 }

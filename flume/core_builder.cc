@@ -136,8 +136,7 @@ Result<CoreBuilder::Built> CoreBuilder::build(const Log& log) {
     if (options_.kept) how.kept = options_.kept();
     RowMaker maker(options_.unbox, how.secret);
     auto loader = CoreLoader::make(std::move(how));
-    Result<Built> built =
-        loader ? fill(log, **loader, maker) : Result<Built>(std::move(loader).error());
+    Result<Built> built = loader ? fill(log, **loader, maker) : Result<Built>(loader.error());
     if (built) return built;
     // Where the disk is full, others need the room.
     if (loader) loader->reset();

@@ -59,6 +59,7 @@ std::int64_t rows_of(const PageOf& page) {
 
 // %s is ASC or DESC. Parameters: 1 to 3 the low point, 4 to 6 the high one, 7 the limit, 8 what is
 // equal in all rows.
+// NOLINTBEGIN(bugprone-suspicious-missing-comma): each has several lines
 constexpr std::string_view queries[] = {
     "SELECT received,offset FROM messages WHERE (received,offset)>(?1,?3) AND "
     "(received,offset)<(?4,?6) ORDER BY received %s,offset %s LIMIT ?7",
@@ -77,6 +78,7 @@ constexpr std::string_view queries[] = {
     "SELECT sequence,max(offset) FROM messages WHERE author=(SELECT id FROM authors WHERE name=?8) "
     "AND sequence>?1 AND sequence<?4 GROUP BY sequence ORDER BY sequence %s LIMIT ?7",
 };
+// NOLINTEND(bugprone-suspicious-missing-comma)
 
 }  // namespace
 

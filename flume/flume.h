@@ -17,6 +17,8 @@
 #ifndef SBOT_FLUME_H
 #define SBOT_FLUME_H
 
+/* NOLINTBEGIN(readability-identifier-naming): names as C has them */
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -167,5 +169,7 @@ SBOT_FLUME_API void sbot_flume_query_close(sbot_flume_query* query);
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif

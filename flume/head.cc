@@ -197,7 +197,7 @@ Result<void> HeadFile::learn(const std::optional<FeedState>& own, Offset end) {
     Head head = written_;
     head.end = end;
     if (own && own->sequence >= head.sequence) take(*own, head);
-    return write(std::move(head));
+    return write(head);
 }
 
 Result<void> HeadFile::note(const std::optional<FeedState>& own, Offset end) {
@@ -211,25 +211,25 @@ Result<void> HeadFile::note(const std::optional<FeedState>& own, Offset end) {
     bool news = !file_ || own || end < written_.end ||
                 end - written_.end > limits::head_behind_bytes_max / 4;
     if (!news) return {};
-    return write(std::move(head));
+    return write(head);
 }
 
 Result<void> HeadFile::saw_beyond(Sequence sequence) {
     Head head = written_;
     head.beyond = std::max(head.beyond, sequence);
-    return keep(std::move(head));
+    return keep(head);
 }
 
 Result<void> HeadFile::saw_fork(Sequence sequence) {
     Head head = written_;
     head.forked = sequence;
-    return keep(std::move(head));
+    return keep(head);
 }
 
 /// For the next time where it may not be written yet.
 Result<void> HeadFile::keep(Head head) {
-    if (known_) return write(std::move(head));
-    written_ = std::move(head);
+    if (known_) return write(head);
+    written_ = head;
     return {};
 }
 
@@ -237,7 +237,7 @@ Result<void> HeadFile::confirm() {
     Head head = written_;
     head.unconfirmed = false;
     if (!written_.unconfirmed) return {};
-    return write(std::move(head));
+    return write(head);
 }
 
 Result<void> HeadFile::write(Head head) {
@@ -254,7 +254,7 @@ Result<void> HeadFile::write(Head head) {
         file_ = std::move(*file);
     }
     if (auto ok = file_->write_at(0, base::bytes_of(text_of(head))); !ok) return ok;
-    written_ = std::move(head);
+    written_ = head;
     return {};
 }
 

@@ -30,7 +30,7 @@ void IndexKeeper::follow_from_index() {
 Result<bool> IndexKeeper::process(std::size_t count_max) {
     auto news = follower_->next(count_max);
     Result<bool> applied =
-        news ? index_->apply(*news, follower_->position()) : Result<bool>(std::move(news).error());
+        news ? index_->apply(*news, follower_->position()) : Result<bool>(news.error());
     if (applied && *applied) return !news->empty();
     // Somebody else may have taken in more meanwhile.
     auto loaded = index_->load_position();

@@ -56,6 +56,7 @@ struct boost::graph_traits<sbot::friends::Edges> {
     using out_edge_iterator = sbot::friends::ArcIterator;
     using directed_category = boost::directed_tag;
     using edge_parallel_category = boost::disallow_parallel_edge_tag;
+    // NOLINTNEXTLINE(readability-identifier-naming): the name is Boost's
     struct traversal_category : boost::incidence_graph_tag, boost::vertex_list_graph_tag {};
     using vertices_size_type = std::size_t;
     using degree_size_type = std::size_t;

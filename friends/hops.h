@@ -18,7 +18,10 @@ struct Hops {
     std::vector<Distance> to;        ///< by feed; `nowhere` for those that are not reached
     std::vector<FeedIndex> reached;  ///< in the order in which they were met, the start first
 
-    Distance of(FeedIndex feed) const { return feed < to.size() ? to[feed] : nowhere; }
+    Distance of(FeedIndex feed) const {
+        if (feed >= to.size()) return nowhere;
+        return to[feed];
+    }
 };
 
 /// Every feed's distance from `start`, going on from feeds that are nearer than `max`. Of two ways

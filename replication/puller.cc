@@ -34,7 +34,7 @@ void Puller::update(const Wants& wants, const Rank& rank) {
     }
     std::vector<std::pair<std::size_t, FeedId>> missing;
     for (const FeedId& feed : wants.feeds()) {
-        if (running_.count(feed) == 0) missing.push_back({rank(feed), feed});
+        if (running_.count(feed) == 0) missing.emplace_back(rank(feed), feed);
     }
     std::stable_sort(missing.begin(), missing.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });

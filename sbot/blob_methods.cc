@@ -167,7 +167,7 @@ class BlobSource final : public muxrpc::Source {
  public:
     /// `request` keeps what `wanted` refers to.
     BlobSource(BlobKeeper& blobs, Request request, Wanted wanted)
-        : blobs_(blobs), request_(std::move(request)), wanted_(std::move(wanted)) {}
+        : blobs_(blobs), request_(std::move(request)), wanted_(wanted) {}
 
     AsyncReply<std::optional<Body>> next() override {
         if (!checked_) {
@@ -246,9 +246,9 @@ SourceReply get(BlobKeeper& blobs, Request request) {
     } else {
         auto described = wanted(given, "get");
         if (!described) return std::move(described).error();
-        blob = std::move(*described);
+        blob = *described;
     }
-    return SourceReply(std::make_unique<BlobSource>(blobs, std::move(request), std::move(blob)));
+    return SourceReply(std::make_unique<BlobSource>(blobs, std::move(request), blob));
 }
 
 SourceReply get_slice(BlobKeeper& blobs, Request request) {
@@ -263,7 +263,7 @@ SourceReply get_slice(BlobKeeper& blobs, Request request) {
     // As in the reference, where 0 counts as not given.
     if (given["end"].truthy()) blob->upto = given["end"].number();
     blob->nothing = blob->from == blob->upto;
-    return SourceReply(std::make_unique<BlobSource>(blobs, std::move(request), std::move(*blob)));
+    return SourceReply(std::make_unique<BlobSource>(blobs, std::move(request), *blob));
 }
 
 struct ListOptions {

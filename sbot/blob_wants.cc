@@ -45,7 +45,7 @@ class BlobWants::Answers final : public muxrpc::Source {
  public:
     Answers(BlobWants& owner, std::string peer) : owner_(owner) {
         place_ = owner_.open_.emplace(std::move(peer), this);
-        items_.push_back("{}");
+        items_.emplace_back("{}");
     }
     ~Answers() override { owner_.open_.erase(place_); }
 

@@ -196,7 +196,7 @@ io::Task<int> send_messages(io::Loop& loop, muxrpc::Session& session, const Comm
         if (!chunk) good = std::move(chunk).error();
         for (const std::string& item : found) {
             auto message = message_of(item);
-            if (!message) good = std::move(message).error();
+            if (!message) good = message.error();
             if (!message || over) break;
             auto sending = sink->send(std::move(*message));
             auto sent = co_await sending;

@@ -185,7 +185,7 @@ bool has_scope(const Tree& entry, std::string_view scope) {
 
 /// The entry that host and port are taken from: a public one if there is any, else …
 const Tree* best(const Tree::List& entries) {
-    for (std::vector<std::string_view> scopes :
+    for (const std::vector<std::string_view>& scopes :
          {std::vector<std::string_view>{"public"}, {"local", "private"}, {"device"}}) {
         for (const Tree& entry : entries) {
             for (std::string_view scope : scopes) {

@@ -302,6 +302,7 @@ int stats(const Settings& settings) {
         if (envelope->content.is_string()) ++sealed;
     }
     std::vector<std::pair<std::uint64_t, std::string>> common;
+    common.reserve(types.size());
     for (auto& [type, count] : types) common.emplace_back(count, type);
     std::sort(common.rbegin(), common.rend());
     common.resize(std::min<std::size_t>(common.size(), 20));

@@ -450,7 +450,7 @@ io::Task<void> Gossip::run() {
         std::uint8_t spread = 0;
         random.fill(MutableBytes(&spread, 1));
         // Those who lost the same server do not all come back in the same moment.
-        auto pause = loop_.sleep(std::uint64_t{100} + spread * 2u);
+        auto pause = loop_.sleep(100 + std::uint64_t{2} * spread);
         co_await pause;
         auto waiting = wait_for_change();
         auto woken = co_await io::timeout(loop_, decide_ms, std::move(waiting));

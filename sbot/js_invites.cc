@@ -41,16 +41,17 @@ bool is_data(std::string_view name) {
 Result<void> copy_files(base::Files& files, const std::string& from, const std::string& to,
                         const std::vector<std::string>& names) {
     if (auto made = files.make_folder(to); !made) return std::move(made).error();
+    const std::string source = from + "/", target = to + "/";
     std::size_t room = limits::js_invites_bytes_max;
     for (const std::string& name : names) {
-        std::string path = from + "/" + name;
+        const std::string path = source + name;
         if (!files.info(path)) continue;  // a folder
         auto data = base::read_file(files, path, room);
         if (!data) return std::move(data).error();
         room -= data->size();
         base::OpenFile how;
         how.create = true;
-        auto file = files.open(to + "/" + name, how);
+        auto file = files.open(target + name, how);
         if (!file) return std::move(file).error();
         if (auto ok = (*file)->write_at(0, *data); !ok) return ok;
     }

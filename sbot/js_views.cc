@@ -63,7 +63,7 @@ Result<void> keep_ends(flume::Journal& journal, std::span<const flume::FeedState
         entry.key = end.key;
         entry.sequence = end.sequence;
         entry.claimed = end.claimed;
-        entries.push_back(std::move(entry));
+        entries.push_back(entry);
     }
     for (std::span<const flume::Deleted> rest(entries); !rest.empty();) {
         auto some = rest.first(std::min(rest.size(), limits::journal_entries_max));

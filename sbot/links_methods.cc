@@ -268,7 +268,7 @@ Fresh fresh_links(std::shared_ptr<const Entries> entries, flume::Range range, Li
     Readable message;
     while (true) {
         auto entry = (*cursor)->next();
-        if (!entry) result.failed = std::move(entry).error();
+        if (!entry) result.failed = entry.error();
         if (!entry || !*entry) return result;
         const std::string_view stored = base::text_of((*entry)->data);
         if (!message.take(*entries, (*entry)->offset, stored)) continue;

@@ -133,7 +133,7 @@ RawPage read_raw(RawJob job) {
 class RawStream final : public Source {
  public:
     RawStream(RawServices& services, RawOptions options, bool unbox)
-        : services_(services), options_(std::move(options)), unbox_(unbox) {
+        : services_(services), options_(options), unbox_(unbox) {
         if (options_.old) return;
         // What comes while the call waits for the index is news.
         read_upto_ = services_.indexer.stored();

@@ -219,7 +219,7 @@ Result<std::string> read_message(std::shared_ptr<const Entries> entries, flume::
 class Reading::Stream final : public muxrpc::Source {
  public:
     Stream(Reading& reading, Query query, StreamOptions options)
-        : reading_(reading), query_(std::move(query)), options_(std::move(options)) {
+        : reading_(reading), query_(std::move(query)), options_(options) {
         shape_.keys = options_.keys;
         shape_.values = options_.values || !options_.keys;
         shape_.rts = query_.by == Query::By::resolved && shape_.keys && shape_.values;
@@ -393,7 +393,7 @@ void Reading::grown(const Indexer::MovedOn& moved_on) {
 }
 
 std::unique_ptr<muxrpc::Source> Reading::stream(Query query, StreamOptions options) {
-    return std::make_unique<Stream>(*this, std::move(query), std::move(options));
+    return std::make_unique<Stream>(*this, std::move(query), options);
 }
 
 void Reading::learn(std::string_view message, std::string_view read_key) {

@@ -61,7 +61,7 @@ Opened open_query(std::string path, Asked asked, Brake brake) {
     Opened opened;
     auto query = SqlQuery::prepare(path, asked->sql, brake);
     Result<void> good;
-    if (!query) good = std::move(query).error();
+    if (!query) good = query.error();
     if (good) good = (*query)->bind(asked->params);
     if (good && !asked->as_lists) good = check_names(**query);
     if (good) {
@@ -88,10 +88,10 @@ Chunk read_some(std::unique_ptr<SqlQuery> query, bool as_lists, std::uint64_t ro
     Chunk chunk;
     for (std::size_t bytes = 0; chunk.items.size() < rows_max;) {
         auto more = query->step();
-        if (!more) chunk.failed = std::move(more).error();
+        if (!more) chunk.failed = more.error();
         if (!more || !*more) return chunk;
         auto row = query->row(as_lists);
-        if (!row) chunk.failed = std::move(row).error();
+        if (!row) chunk.failed = row.error();
         if (!row) return chunk;
         bytes += row->size();
         chunk.items.push_back(Body::json(*row));
