@@ -38,6 +38,8 @@ std::optional<Beacon> beacon_of(std::string_view address) {
     if (address.find('~') == std::string_view::npos) {
         beacon.address = net_address(parsed->host, static_cast<std::uint16_t>(parsed->port), *key);
     }
+    // Of several places each may name a key: whoever dials takes the first one's.
+    if (key_of_address(beacon.address) != parsed->key) return std::nullopt;
     return beacon;
 }
 

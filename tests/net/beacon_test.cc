@@ -76,6 +76,14 @@ TEST(Beacon, of_ssb_local_is_any_address_that_can_be_dialled_and_stays_as_it_cam
     EXPECT_EQ(old->address, address);
 }
 
+TEST(Beacon, names_one_key_alone) {
+    const std::string other(43, 'B');
+    std::string ours = "ws://192.168.1.5:8989~shs:" + std::string(address.substr(25));
+    EXPECT_FALSE(plain("net:192.168.1.5:8008~shs:" + other + "A=;" + ours).has_value());
+    EXPECT_FALSE(plain("n2et:192.168.1.5:8:08~shs:0" + other + "=;" + ours).has_value());
+    EXPECT_TRUE(plain(std::string(address) + ";" + ours).has_value());
+}
+
 TEST(Beacon, is_not_made_of_garbage) {
     std::string key(address.substr(25));
     for (const std::string& text :
