@@ -484,6 +484,7 @@ Result<void> Node::make_replicator() {
     };
     replicator_ = std::make_unique<replication::Replicator>(
         loop_, pool_, *feeds_, *history_, *clocks_, options, std::move(on_trouble));
+    passing_on_ = std::make_unique<PassingOn>(loop_, *friends_, *replicator_, *feeds_);
     auto doubt = replication::OwnFeed::Doubt::none;
     if (own_head_->beginning().copied_or_restored) doubt = replication::OwnFeed::Doubt::restored;
     if (settings_.all["recover"].truthy()) doubt = replication::OwnFeed::Doubt::recover;
@@ -559,22 +560,8 @@ void Node::batch_done(const Batch& batch) {
         own_head_->note(batch);
         if (batch.records.back().author != keys_.id) gossip_->downloading();
     }
-    tell_replicator(batch);
-}
-
-void Node::tell_replicator(const Batch& batch) {
     if (!batch.failed) history_->remember(batch);
-    const FeedId* told = nullptr;
-    for (const Record& record : batch.records) {
-        if (told != nullptr && *told == record.author) continue;
-        told = &record.author;
-        if (batch.failed) {
-            replicator_->lost(record.author);
-        } else {
-            replicator_->stored(record.author, feeds_->stored_sequence(record.author));
-        }
-    }
-    replicator_->settle();
+    passing_on_->batch_done(batch);
 }
 
 void Node::index_moved_on(const Indexer::MovedOn& moved_on) {

@@ -35,6 +35,7 @@
 #include "sbot/log_methods.h"
 #include "sbot/own_guard.h"
 #include "sbot/own_head.h"
+#include "sbot/passing_on.h"
 #include "sbot/peers.h"
 #include "sbot/raw_methods.h"
 #include "sbot/reading.h"
@@ -99,7 +100,6 @@ class Node {
     Result<void> make_replicator();
     void make_peers();
     void batch_done(const Batch& batch);
-    void tell_replicator(const Batch& batch);
     void index_moved_on(const Indexer::MovedOn& moved_on);
     io::Task<void> pass_blocks();
     io::Task<void> keep_company(muxrpc::Session& session, FeedId peer);
@@ -152,6 +152,7 @@ class Node {
     std::unique_ptr<FeedHistory> history_;
     std::unique_ptr<replication::PeerClocks> clocks_;
     std::unique_ptr<replication::Replicator> replicator_;
+    std::unique_ptr<PassingOn> passing_on_;
     std::unique_ptr<ReplicationServices> replication_services_;
     std::unique_ptr<OwnGuard> own_guard_;
     std::unique_ptr<Gossip> gossip_;

@@ -209,6 +209,8 @@ async function blocked() {
         await call(at_one, 'publish', { type: 'post', text: 'after' });
         await sleep(500);
         assert.strictEqual((await call(rpc, 'getVectorClock'))[one.id], 2);
+        // Nor does it learn of the block, which came while it was connected.
+        assert.strictEqual((await call(at_one, 'getVectorClock'))[pub.id], 2);
     });
     await test('its messages are kept and no longer passed on', async () => {
         const guest = await pub.client('net', ssb_keys.generate());
@@ -232,6 +234,14 @@ async function blocked() {
         await call(rpc, 'friends.follow', one.id, {});
         await call(at_one, 'gossip.connect', pub.address);
         await has(rpc, one.id, 3);
+    });
+    await test('nor does a peer learn from others who has just blocked it', async () => {
+        await has(at_one, other.id, 2);
+        await call(at_other, 'publish', blocks(one.id));
+        await has(rpc, other.id, 3);
+        await call(rpc, 'publish', { type: 'post', text: 'later' });
+        await has(at_one, pub.id, (await call(rpc, 'getVectorClock'))[pub.id]);
+        assert.strictEqual((await call(at_one, 'getVectorClock'))[other.id], 2);
     });
     await Promise.all([rpc, at_one, at_other].map(close));
     await Promise.all([pub, one, other].map((server) => server.stop()));
