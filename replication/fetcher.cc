@@ -8,7 +8,6 @@
 namespace sbot::replication {
 namespace {
 
-constexpr std::size_t at_once_min = 8;
 struct PaceLimits {
     std::size_t at_once_max;
     std::size_t messages_each;  // in a second

@@ -25,11 +25,13 @@ class FetchPace {
     void begin(std::uint64_t now_ms);
     /// So many messages came together.
     void came(std::size_t messages);
-    /// True where it was long enough to say how many fit now; then `begin` anew.
+    /// True where it was long enough to say how many fit now; counts anew then.
     bool measure(std::uint64_t now_ms);
 
  private:
-    std::size_t at_once_ = 8;
+    static constexpr std::size_t at_once_min = 8;
+
+    std::size_t at_once_ = at_once_min;
     std::size_t messages_ = 0, arrivals_ = 0;
     std::uint64_t since_ms_ = 0;
 };

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "replication/fetcher.h"
 #include "replication/peek.h"
 
 namespace sbot::replication {

@@ -4,7 +4,6 @@
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <span>

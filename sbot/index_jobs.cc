@@ -1,6 +1,7 @@
 #include "sbot/index_jobs.h"
 
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "base/limits.h"

@@ -559,8 +559,8 @@ void Node::batch_done(const Batch& batch) {
         last_failure_.clear();
         own_head_->note(batch);
         if (batch.records.back().author != keys_.id) gossip_->downloading();
+        history_->remember(batch);
     }
-    if (!batch.failed) history_->remember(batch);
     passing_on_->batch_done(batch);
 }
 

@@ -15,10 +15,10 @@ constexpr std::uint64_t hold_ms_max = 2000;
 /// Who is spoken of, at a first glance: most messages are none of this.
 std::optional<FeedId> contact_in(std::string_view envelope) {
     constexpr std::string_view member = "\"contact\":\"";
-    constexpr std::size_t id_bytes = 53;
     const std::size_t at = envelope.find(member);
     if (at == std::string_view::npos) return std::nullopt;
-    return FeedId::parse(envelope.substr(at + member.size(), id_bytes));
+    const std::string_view rest = envelope.substr(at + member.size());
+    return FeedId::parse(rest.substr(0, rest.find('"')));
 }
 
 }  // namespace

@@ -130,6 +130,19 @@ struct Writer {
     }
 };
 
+/// A log of twenty entries, an index of them, and who feeds it.
+struct Followed {
+    Writer writer;
+    Index index;
+    std::unique_ptr<Follower> follower;
+
+    explicit Followed(bool with_journal = true) : writer(with_journal) {
+        writer.append(20);
+        follower = writer.follower(index);
+        index.take(*follower);
+    }
+};
+
 TEST(Follower, gives_every_entry_once_and_in_order) {
     for (bool with_journal : {true, false}) {
         Writer writer(with_journal);
@@ -257,11 +270,8 @@ TEST(Follower, goes_back_when_the_tail_is_lost_and_grows_again) {
 }
 
 TEST(Follower, begins_anew_with_another_log_or_journal) {
-    Writer writer;
-    writer.append(20);
-    Index index;
-    auto follower = writer.follower(index);
-    index.take(*follower);
+    Followed all;
+    auto& [writer, index, follower] = all;
     ASSERT_TRUE(writer.journal->new_generation(writer.random));
     index.take(*follower);
     EXPECT_EQ(index.entries, 40u);
@@ -283,11 +293,8 @@ TEST(Follower, begins_anew_with_another_log_or_journal) {
 }
 
 TEST(Follower, waits_while_the_log_is_away) {
-    Writer writer;
-    writer.append(20);
-    Index index;
-    auto follower = writer.follower(index);
-    index.take(*follower);
+    Followed all;
+    auto& [writer, index, follower] = all;
     const Bytes log = writer.files.content(log_path);
     const Bytes journal = writer.files.content(journal_path(log_path));
     for (bool both : {false, true}) {
@@ -310,11 +317,8 @@ TEST(Follower, waits_while_the_log_is_away) {
 }
 
 TEST(Follower, goes_on_when_a_log_gets_its_first_journal) {
-    Writer writer(false);
-    writer.append(20);
-    Index index;
-    auto follower = writer.follower(index);
-    index.take(*follower);
+    Followed all(false);
+    auto& [writer, index, follower] = all;
     writer.open(true);
     writer.append(5);
     writer.del(writer.offsets()[3]);
