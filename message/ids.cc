@@ -16,7 +16,8 @@ constexpr std::string_view suffix_of(char sigil) { return sigil == '@' ? ".ed255
 template <char Sigil>
 std::optional<Id<Sigil>> Id<Sigil>::parse(std::string_view text) {
     constexpr std::string_view suffix = suffix_of(Sigil);
-    if (text.size() != 1 + digits + suffix.size() || text[0] != Sigil) return std::nullopt;
+    static_assert(text_bytes == 1 + digits + suffix.size());
+    if (text.size() != text_bytes || text[0] != Sigil) return std::nullopt;
     if (text.substr(1 + digits) != suffix) return std::nullopt;
     auto decoded = base::from_base64(text.substr(1, digits));
     if (!decoded || decoded->size() != 32) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -20,7 +21,10 @@ template <char Sigil>
 struct Id {
     std::array<std::uint8_t, 32> bytes{};
 
-    /// The canonical text only: sigil, 44 characters of canonical base64, the right suffix.
+    /// Length of the text: sigil, 44 characters of base64, suffix.
+    static constexpr std::size_t text_bytes = 1 + 44 + (Sigil == '@' ? 8 : 7);
+
+    /// The canonical text only.
     static std::optional<Id> parse(std::string_view text);
     std::string text() const;
     ByteView view() const { return bytes; }

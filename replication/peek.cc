@@ -5,8 +5,6 @@
 namespace sbot::replication {
 namespace {
 
-constexpr std::size_t feed_text_bytes = 53;  // @, 44 digits, .ed25519
-constexpr std::size_t key_text_bytes = 52;   // %, 44 digits, .sha256
 constexpr std::size_t sequence_digits_max = 15;
 
 bool skip(std::string_view& text, std::string_view part) {
@@ -16,9 +14,9 @@ bool skip(std::string_view& text, std::string_view part) {
 }
 
 std::optional<FeedId> author(std::string_view& text) {
-    if (!skip(text, "\"author\":\"") || text.size() < feed_text_bytes + 1) return std::nullopt;
-    auto id = FeedId::parse(text.substr(0, feed_text_bytes));
-    text.remove_prefix(feed_text_bytes);
+    if (!skip(text, "\"author\":\"") || text.size() < FeedId::text_bytes + 1) return std::nullopt;
+    auto id = FeedId::parse(text.substr(0, FeedId::text_bytes));
+    text.remove_prefix(FeedId::text_bytes);
     if (!skip(text, "\"")) return std::nullopt;
     return id;
 }
@@ -38,8 +36,8 @@ std::optional<Sequence> sequence(std::string_view& text) {
 std::optional<std::pair<FeedId, Sequence>> peek_message(std::string_view text) {
     if (!skip(text, "{\"previous\":")) return std::nullopt;
     if (!skip(text, "null,")) {
-        if (!skip(text, "\"%") || text.size() < key_text_bytes) return std::nullopt;
-        text.remove_prefix(key_text_bytes - 1);
+        if (!skip(text, "\"%") || text.size() < MessageId::text_bytes) return std::nullopt;
+        text.remove_prefix(MessageId::text_bytes - 1);
         if (!skip(text, "\",")) return std::nullopt;
     }
     bool author_first = text.starts_with("\"author\"");

@@ -20,7 +20,7 @@ std::optional<std::string> unboxed(json::Value value, const message::Unboxer& un
     return message::unboxed_value(value, *opened);
 }
 
-constexpr std::size_t message_id_bytes = 52, feed_id_bytes = 53, signature_bytes = 88;
+constexpr std::size_t signature_bytes = 88;
 
 /// No quote, escape or control character among so many.
 template <std::size_t count>
@@ -74,7 +74,7 @@ class Along {
     }
     bool take_sequence() { return take("\"sequence\":") && take_number(); }
     bool take_author() {
-        return take("\"author\":\"") && take_plain<feed_id_bytes>() && take("\"");
+        return take("\"author\":\"") && take_plain<FeedId::text_bytes>() && take("\"");
     }
     std::string_view left() const { return left_; }
 
@@ -98,7 +98,7 @@ std::optional<UsualForm> usual_form(std::string_view record) {
     constexpr char received[] = ",\"timestamp\":", signature[] = ",\"signature\":\"";
     constexpr std::string_view value_end = ".sig.ed25519\"}";
     Along head(record);
-    if (!head.take("{\"key\":\"") || !head.take_plain<message_id_bytes>()) return {};
+    if (!head.take("{\"key\":\"") || !head.take_plain<MessageId::text_bytes>()) return {};
     if (!head.take("\",\"value\":") || !record.ends_with('}')) return {};
     std::size_t end = record.size() - 1;
     while (is_digit(record[end - 1]) || record[end - 1] == '.') --end;
@@ -112,7 +112,7 @@ std::optional<UsualForm> usual_form(std::string_view record) {
     Along value(form.value);
     if (!value.take("{\"previous\":")) return {};
     if (!value.take("null,")) {
-        if (!value.take("\"") || !value.take_plain<message_id_bytes>()) return {};
+        if (!value.take("\"") || !value.take_plain<MessageId::text_bytes>()) return {};
         if (!value.take("\",")) return {};
     }
     // Older messages have the author first.
