@@ -46,9 +46,10 @@ inline constexpr std::size_t send_low_bytes = std::size_t{64} << 10;
 /// Items waiting for a consumer of ours in one stream before the session stops reading its socket.
 inline constexpr std::size_t stream_queue_items_max = 256;
 inline constexpr std::size_t stream_queue_bytes_max = std::size_t{1} << 20;
-/// Open streams of one peer (one without EBT opens one for each feed it wants), and unanswered
-/// requests.
+/// Open streams of one peer, and of one that we follow: without EBT it opens one for each feed it
+/// wants. Unanswered requests.
 inline constexpr std::size_t streams_per_peer_max = 8192;
+inline constexpr std::size_t streams_per_friend_max = 32768;
 inline constexpr std::size_t requests_per_peer_max = 1024;
 /// A consumer without progress for this long loses its stream, not the connection.
 inline constexpr std::uint64_t stream_stall_ms_max = 30000;

@@ -59,8 +59,7 @@ AsyncReply<std::vector<Body>> Channel::next_batch(std::size_t count_max) {
 }
 
 Body Channel::take() {
-    Body item = std::move(queue_.front());
-    queue_.pop_front();
+    Body item = queue_.pop();
     queued_bytes_ -= item.data.size();
     if (session_ != nullptr) session_->unqueued(*this, item.data.size());
     return item;
@@ -109,7 +108,7 @@ bool Channel::received(Packet packet) {
         if (!reads_) return false;
         queued_bytes_ += packet.body.data.size();
         session_->queued(*this, packet.body.data.size());
-        queue_.push_back(std::move(packet.body));
+        queue_.push(std::move(packet.body));
         readable_.set();
         return false;
     }

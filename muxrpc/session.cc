@@ -17,7 +17,7 @@ constexpr std::size_t path_parts_max = 8;
 constexpr std::size_t path_bytes_max = 200;
 constexpr std::uint64_t goodbye_wait_ms = 2000;
 // What an open stream costs us while nothing happens in it: its tasks' frames and empty queues.
-constexpr std::size_t stream_bytes = 4 << 10;
+constexpr std::size_t stream_bytes = 3 << 10;
 
 struct Call {
     std::vector<std::string> path;
@@ -328,7 +328,7 @@ Result<void> Session::on_request(Packet packet) {
         send_error(-number, stream, RemoteError{"request number in use"});
         return {};
     }
-    if (stream && peer_streams_ >= limits::streams_per_peer_max) {
+    if (stream && peer_streams_ >= options_.streams_max) {
         send_error(-number, stream, RemoteError{"too many open streams"});
         await_end(number);
         return {};
@@ -510,8 +510,7 @@ void Session::forget(Channel& channel) {
 /// an end: the oldest are forgotten.
 void Session::await_end(std::int32_t number) {
     half_closed_.insert(number);
-    if (half_closed_.size() > limits::streams_per_peer_max)
-        half_closed_.erase(half_closed_.begin());
+    if (half_closed_.size() > options_.streams_max) half_closed_.erase(half_closed_.begin());
 }
 
 void Session::fail_everything() {

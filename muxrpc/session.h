@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/fifo.h"
 #include "base/limits.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -62,16 +62,17 @@ class Channel final : public Source, public Sink {
     bool congested_ = false;
     std::uint64_t moved_ms_ = 0;  // while congested: since then, or the last item taken
     std::optional<RemoteError> in_error_;
-    std::deque<Body> queue_;
+    base::Fifo<Body> queue_;
     std::size_t queued_bytes_ = 0;
     io::Event readable_;
     io::Event writable_;
 };
 
-/// Bounds for one session; both shares come from base/limits.h.
+/// Bounds for one session; all of them come from base/limits.h.
 struct SessionOptions {
     std::size_t frame_bytes_max = limits::frame_bytes_max_stranger;
     Budget* budget = nullptr;  ///< null for callers whose memory is their own business
+    std::size_t streams_max = limits::streams_per_peer_max;  ///< that the peer opens
     std::uint64_t stall_ms = limits::stream_stall_ms_max;
 };
 

@@ -211,6 +211,7 @@ io::Task<void> Peers::run(std::unique_ptr<io::ByteStream> stream, muxrpc::Caller
     options.frame_bytes_max =
         is_peer ? limits::frame_bytes_max_stranger : limits::frame_bytes_max_self;
     if (is_peer) options.budget = &budget_;
+    if (is_near(caller)) options.streams_max = limits::streams_per_friend_max;
     std::string who = caller.id + " at " + address;
     if (is_peer && !make_room(caller)) {
         log_.info("peers", who + ": there is no room");
@@ -234,6 +235,15 @@ io::Task<void> Peers::replicate(Connection& connection, bool we_dialled) {
     if (options_.company) besides = options_.company(connection.session, *peer);
     auto accompanying = replicator_.accompany(connection.session, *peer, we_dialled);
     co_await accompanying;
+}
+
+/// Ourselves, or whom we follow.
+bool Peers::is_near(const muxrpc::Caller& caller) const {
+    if (caller.rights == muxrpc::Rights::local) return true;
+    auto id = FeedId::parse(caller.id);
+    if (!id) return false;
+    double distance = options_.distance(*id);
+    return distance >= 0 && distance <= 1;
 }
 
 /// Hangs up on peers that are silent for too long, dead ones among them.

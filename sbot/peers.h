@@ -113,6 +113,7 @@ class Peers final : public friends::HopsObserver {
     bool has_doorstep_room();
     io::Task<void> sweep();
     bool has_room() const;
+    bool is_near(const muxrpc::Caller& caller) const;
     bool make_room(const muxrpc::Caller& newcomer);
     void resolve_twin(Connection& newcomer);
     io::Task<void> replicate(Connection& connection, bool we_dialled);

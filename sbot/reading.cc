@@ -1,10 +1,10 @@
 #include "sbot/reading.h"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 #include <utility>
 
+#include "base/fifo.h"
 #include "base/limits.h"
 #include "flume/envelope.h"
 #include "sbot/permit.h"
@@ -34,7 +34,7 @@ struct PageJob {
 
 struct PageResult {
     std::unique_ptr<flume::CoreReader> reader;
-    std::deque<muxrpc::Body> items;
+    std::vector<muxrpc::Body> items;
     std::optional<flume::Row> last;
     bool short_page = false;
     bool ended = false;  // at a damaged entry, for one who can use nothing behind it
@@ -253,9 +253,7 @@ class Reading::Stream final : public muxrpc::Source {
             auto fetched = co_await fetching;
             if (!fetched) co_return muxrpc::RemoteError{unreadable(fetched.error()).what};
         }
-        muxrpc::Body item = std::move(items_.front());
-        items_.pop_front();
-        co_return std::optional(std::move(item));
+        co_return std::optional(items_.pop());
     }
 
  private:
@@ -334,11 +332,11 @@ class Reading::Stream final : public muxrpc::Source {
         exhausted_ = page.short_page;
         if (page.ended) part_ = Part::done;
         if (page.last) page_.after = page.last;
-        items_ = std::move(page.items);
         if (part_ == Part::old && left_) {
-            if (items_.size() > *left_) items_.resize(*left_);
-            *left_ -= items_.size();
+            if (page.items.size() > *left_) page.items.resize(*left_);
+            *left_ -= page.items.size();
         }
+        items_ = base::Fifo(std::move(page.items));
         co_return {};
     }
 
@@ -356,7 +354,7 @@ class Reading::Stream final : public muxrpc::Source {
     double mark_ = 0;
     std::uint64_t seen_writes_ = 0;
     flume::PageOf page_;
-    std::deque<muxrpc::Body> items_;
+    base::Fifo<muxrpc::Body> items_;
 };
 
 Reading::Reading(io::Pool& pool, std::shared_ptr<const Entries> entries, const Feeds& feeds,

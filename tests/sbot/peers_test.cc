@@ -16,6 +16,20 @@ class Counter final : public Watcher {
     int came = 0, went = 0;
 };
 
+/// Gives one item and then nothing any more, without an end.
+class Standing final : public muxrpc::Source {
+ public:
+    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
+        if (!std::exchange(given_, true)) co_return std::optional(muxrpc::Body::json("1"));
+        io::Event never;
+        co_await never.wait();
+        co_return std::optional<muxrpc::Body>();
+    }
+
+ private:
+    bool given_ = false;
+};
+
 /// A server without anything but connections, on a port of its own.
 class Server {
  public:
@@ -210,6 +224,39 @@ TEST_F(PeersTest, count_what_goes_over_a_connection) {
     EXPECT_FALSE(answer.has_value());
     EXPECT_GT(link.meter.bytes_out, 20u);
     EXPECT_GT(link.meter.bytes_in, 20u);
+}
+
+/// Opens so many streams that stay; how many of them the peer does not refuse.
+io::Task<std::size_t> streams_open(muxrpc::Session& session, std::size_t count) {
+    std::vector<std::unique_ptr<muxrpc::Channel>> streams;
+    for (std::size_t i = 0; i < count; ++i) streams.push_back(session.source("standing", "[]"));
+    std::size_t open = 0;
+    for (auto& stream : streams) {
+        auto asking = stream->next();
+        auto item = co_await asking;
+        if (item && item->has_value()) ++open;
+    }
+    co_return open;
+}
+
+TEST_F(PeersTest, keep_more_streams_open_for_whom_we_follow) {
+    Server followed(loop, 2), stranger(loop, 3);
+    Peers::Options options;
+    options.distance = [id = followed.keys.id](const FeedId& feed) {
+        return feed == id ? 1.0 : 9.0;
+    };
+    Server one(loop, 1, std::move(options));
+    one.router.source("standing", muxrpc::Allow::peer,
+                      [](const muxrpc::Request&) -> muxrpc::Reply<std::unique_ptr<muxrpc::Source>> {
+                          return std::unique_ptr<muxrpc::Source>(std::make_unique<Standing>());
+                      });
+    const std::size_t count = limits::streams_per_peer_max + 100;
+    for (Server* each : {&followed, &stranger}) {
+        ASSERT_TRUE(each->dial(one));
+        muxrpc::Session& session = *each->peers->links().front()->session;
+        std::size_t open = loop.run(streams_open(session, count));
+        EXPECT_EQ(open, each == &followed ? count : limits::streams_per_peer_max);
+    }
 }
 
 }  // namespace
