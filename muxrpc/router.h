@@ -16,11 +16,14 @@ namespace sbot::muxrpc {
 enum class MethodKind : std::uint8_t { sync, async, source, sink, duplex };
 std::string_view name_of(MethodKind kind);
 
+class Session;
+
 /// One call as a handler gets it. `args` is never null; a missing argument is an absent value.
 struct Request {
     Caller caller;
     std::shared_ptr<const json::Document> body;
     json::Value args;
+    Session* session = nullptr;  ///< over which it came; outlives what the handler starts
 
     json::Value arg(std::size_t index) const { return args.at(index); }
 };

@@ -333,7 +333,7 @@ Result<void> Session::on_request(Packet packet) {
         await_end(number);
         return {};
     }
-    start(number, stream, **method, Request{caller_, body, call->args});
+    start(number, stream, **method, Request{caller_, body, call->args, this});
     return {};
 }
 

@@ -252,7 +252,7 @@ Slot Ebt::open(const FeedId& id, Role role, const PeerClock& saved, std::uint64_
     peers_[slot] = std::make_unique<Peer>();
     Peer& opened = peer(slot);
     opened.id = id;
-    opened.gives_runs = role == Role::dialled && fetch_min_ > 0;
+    opened.gives_runs = fetch_min_ > 0;
     order_.push_back(slot);
     connected_.emplace(id, slot);
     for (const auto& [feed, has] : saved) {

@@ -45,7 +45,8 @@ class Ebt {
     };
 
     /// `salt` is random: it keeps strangers from choosing feed ids that collide. Runs of at least
-    /// `fetch_min` messages from a peer that we dialled are fetched; 0: none ever.
+    /// `fetch_min` messages are fetched, unless the peer was asked for them before it said that it
+    /// has them; 0: none ever.
     Ebt(FeedId own, std::uint64_t salt, Sequence fetch_min = 0);
 
     // --- what happens on our side

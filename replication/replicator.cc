@@ -36,9 +36,14 @@ std::string print_in_pool(std::vector<FeedNote> notes) { return notes_text(notes
 
 /// One `ebt.replicate` stream. Lives in the frame of whoever opened it.
 struct Replicator::Stream {
-    Stream(Replicator& its_owner, FeedId its_peer, Ebt::Role its_role, muxrpc::Source& from,
-           muxrpc::Sink& to)
-        : owner(its_owner), peer(its_peer), role(its_role), in(from), out(to) {}
+    Stream(Replicator& its_owner, muxrpc::Session& session, FeedId its_peer, Ebt::Role its_role,
+           muxrpc::Source& from, muxrpc::Sink& to)
+        : owner(its_owner),
+          peer(its_peer),
+          role(its_role),
+          in(from),
+          out(to),
+          fetcher(owner.loop_, session, owner.fetches_of(*this)) {}
     ~Stream() { owner.finish(*this); }
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -65,7 +70,7 @@ struct Replicator::Stream {
     io::Event news;  // heard or over
     io::Event over;
     std::optional<RemoteError> why;
-    std::optional<Fetcher> fetcher;  // where we dialled
+    Fetcher fetcher;
 };
 
 /// A peer that is asked by `createHistoryStream`, until it speaks EBT after all.
@@ -179,7 +184,7 @@ void Replicator::begin(Stream& stream, const PeerClock& saved) {
 
 void Replicator::finish(Stream& stream) {
     if (!stream.slot) return;
-    if (stream.fetcher) stream.fetcher->stop();
+    stream.fetcher.stop();
     streams_.erase(*stream.slot);
     clocks_.save(stream.peer, ebt_.close(*stream.slot));
     stream.slot.reset();
@@ -359,7 +364,7 @@ AsyncReply<void> Replicator::send_messages(Stream& stream, Ebt::Span span) {
 /// Those of which the peer has a long run, where we may fetch that.
 void Replicator::take_fetches(Stream& stream) {
     for (const FeedId& feed : ebt_.take_fetches(*stream.slot)) {
-        stream.fetcher->add(feed, rank_(feed));
+        stream.fetcher.add(feed, rank_(feed));
     }
 }
 
@@ -402,7 +407,7 @@ AsyncReply<void> Replicator::serve(muxrpc::Request request, std::unique_ptr<muxr
     }
     auto peer = FeedId::parse(request.caller.id);
     if (!peer || *peer == own_) co_return RemoteError{"ebt.replicate is for peers"};
-    Stream stream(*this, *peer, Ebt::Role::called, *in, *out);
+    Stream stream(*this, *request.session, *peer, Ebt::Role::called, *in, *out);
     auto conversing = converse(stream);
     co_await conversing;
     if (stream.replaced) co_return *stream.why;
@@ -421,8 +426,7 @@ io::Task<void> Replicator::accompany(muxrpc::Session& session, FeedId peer, bool
         co_return;
     }
     auto channel = session.duplex("ebt.replicate", R"([{"version":3}])");
-    Stream stream(*this, peer, Ebt::Role::dialled, *channel, *channel);
-    stream.fetcher.emplace(loop_, session, fetches_of(stream));
+    Stream stream(*this, session, peer, Ebt::Role::dialled, *channel, *channel);
     auto conversing = converse(stream);
     auto watching = watch(session, stream);
     co_await conversing;

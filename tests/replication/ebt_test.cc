@@ -425,15 +425,23 @@ TEST(Ebt, has_a_long_run_fetched_and_is_sent_what_follows) {
     EXPECT_EQ(run.told(), (Note{10, true, true}));
 }
 
-TEST(Ebt, has_no_short_run_fetched_nor_one_of_whoever_dialled) {
+TEST(Ebt, has_no_short_run_fetched_nor_one_that_is_asked_for_already) {
     LongRun run(3);
     EXPECT_EQ(run.told(), (Note{1, true, true}));
     EXPECT_TRUE(run.ebt.take_fetches(run.p).empty());
+    // To whoever dialled we speak first.
     Ebt ebt(id_of(0), 1, 3);
     ebt.request(id_of(9), true, 1);
     Slot p = ebt.open(id_of(1), Ebt::Role::called, {}, 0);
-    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {10, true, true}}}, 0);
+    EXPECT_TRUE(ebt.take_notes(p)->back().note.receive);
+    ebt.notes(p, std::vector<FeedNote>{{id_of(9), {10, true, true}}, {id_of(8), {10, true, true}}},
+              0);
     EXPECT_TRUE(ebt.take_fetches(p).empty());
+    ebt.take_notes(p);
+    // Of what we want later it has said what it has.
+    ebt.request(id_of(8), true, 0);
+    EXPECT_EQ(ebt.take_fetches(p), std::vector<FeedId>{id_of(8)});
+    EXPECT_FALSE(ebt.take_notes(p)->back().note.receive);
 }
 
 TEST(Ebt, leaves_a_fetch_that_leads_nowhere) {
