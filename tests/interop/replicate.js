@@ -72,9 +72,51 @@ async function exchange({ ebt, dials, count }) {
     await Promise.all([ours.stop(), theirs.stop()]);
 }
 
+/** What we come to want after JavaScript, which dialled, has said what it has. */
+async function wanted_later(count) {
+    const caps = random_caps();
+    const [ours, theirs] = await Promise.all([
+        Server.start({ caps, name: 'ours' }),
+        Server.start({ caps, name: 'js', program: programs.js })
+    ]);
+    const [our, their] = await Promise.all([ours.client(), theirs.client()]);
+    const third = ssb_keys.generate();
+    let state = validate.initial();
+    for (let index = 0; index < count; ++index) {
+        const message = validate.create(state.feeds[third.id], third, null,
+                                        { type: 'post', text: `${index} é` }, 1e12 + index);
+        state = validate.append(state, null, message);
+        await call(their, 'add', message);
+    }
+    await call(their, 'publish', { type: 'post', text: 'here' });
+    await call(their, 'replicate.request', third.id);
+    await call(our, 'replicate.request', theirs.id);
+    await call(their, 'replicate.request', ours.id);
+    await test(`JavaScript dials, and we want ${count} messages later`, async () => {
+        const { host, port } = ours.config;
+        await call(their, 'gossip.connect', { host, port, key: ours.id });
+        await has(our, theirs.id, 1, 20000);
+        await call(our, 'replicate.request', third.id);
+        await has(our, third.id, count, 20000);
+        const [here, there] = await Promise.all([our, their].map(
+            (rpc) => collect(rpc, 'createUserStream', { id: third.id })));
+        assert.strictEqual(here.length, count);
+        assert.deepStrictEqual(characters(here), characters(there));
+    });
+    await test('and what follows comes by itself', async () => {
+        const message = validate.create(state.feeds[third.id], third, null,
+                                        { type: 'post', text: 'late' }, 2e12);
+        await call(their, 'add', message);
+        await has(our, third.id, count + 1, 10000);
+    });
+    await Promise.all([close(our), close(their)]);
+    await Promise.all([ours.stop(), theirs.stop()]);
+}
+
 run(async () => {
     await exchange({ ebt: true, dials: 'ours', count: 5100 });
     await exchange({ ebt: false, dials: 'JavaScript', count: 5100 });
     await exchange({ ebt: true, dials: 'JavaScript', count: 300 });
     await exchange({ ebt: false, dials: 'ours', count: 300 });
+    await wanted_later(300);
 });
