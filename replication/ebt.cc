@@ -134,7 +134,7 @@ void Ebt::greet(Slot slot) {
 void Ebt::queue(FeedRow& row, Slot slot, Relation& relation) {
     if (relation.queued) return;
     relation.queued = true;
-    peer(slot).ready.push_back(row.number);
+    peer(slot).ready.push(row.number);
     wake(slot);
 }
 
@@ -423,8 +423,7 @@ std::optional<std::vector<FeedNote>> Ebt::take_notes(Slot slot) {
 std::optional<Ebt::Span> Ebt::next_to_send(Slot slot) {
     Peer& to = peer(slot);
     while (!to.ready.empty()) {
-        FeedRow& row = rows_[to.ready.front()];
-        to.ready.pop_front();
+        FeedRow& row = rows_[to.ready.pop()];
         Relation relation = row.get(slot);
         relation.queued = false;
         row.put(slot, relation);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fifo.h"
 #include "replication/ebt_notes.h"
 #include "replication/ebt_table.h"
 
@@ -155,7 +156,7 @@ class Ebt {
         std::vector<std::uint8_t> vain;         // by row: asked so often without getting any
         std::vector<std::uint32_t> pending;     // rows to tell it of, each as it is by then
         std::vector<FeedId> declined;           // and feeds without a row
-        std::deque<std::uint32_t> ready;        // rows with something to send
+        base::Fifo<std::uint32_t> ready;        // rows with something to send
         std::uint32_t useless = 0;              // messages in a row that led nowhere
         std::size_t unwanted = 0;               // feeds it mentioned that we do not want
         std::set<std::uint32_t> insisted;       // rows, see `insist`

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <deque>
 #include <functional>
 
+#include "base/fifo.h"
 #include "message/ids.h"
 
 namespace sbot::replication {
@@ -20,22 +20,20 @@ class RankedQueue {
  public:
     bool is_empty() const { return std::none_of(lines_.begin(), lines_.end(), has_some); }
     void push(const FeedId& feed, std::size_t rank) {
-        lines_[std::min(rank, ranks - 1)].push_back(feed);
+        lines_[std::min(rank, ranks - 1)].push(feed);
     }
     /// Of one that is not empty.
     FeedId pop_nearest() { return pop(std::find_if(lines_.begin(), lines_.end(), has_some)); }
     FeedId pop_farthest() { return pop(std::find_if(lines_.rbegin(), lines_.rend(), has_some)); }
 
  private:
-    static bool has_some(const std::deque<FeedId>& line) { return !line.empty(); }
+    static bool has_some(const base::Fifo<FeedId>& line) { return !line.empty(); }
     template <typename Iterator>
     static FeedId pop(Iterator line) {
-        const FeedId feed = line->front();
-        line->pop_front();
-        return feed;
+        return line->pop();
     }
 
-    std::array<std::deque<FeedId>, ranks> lines_;
+    std::array<base::Fifo<FeedId>, ranks> lines_;
 };
 
 }  // namespace sbot::replication
