@@ -42,14 +42,20 @@ class Items final : public muxrpc::Source {
     io::Event never_;
 };
 
+/// Such a source, as the answer of a handler.
+inline muxrpc::Reply<std::unique_ptr<muxrpc::Source>> source_of(std::vector<std::string> items,
+                                                                bool ends, int& alive) {
+    return muxrpc::Reply<std::unique_ptr<muxrpc::Source>>(
+        std::make_unique<Items>(std::move(items), ends, alive));
+}
+
 /// A session with a peer that answers `createHistoryStream` from a list for each feed.
 struct HistoryPeer {
     explicit HistoryPeer(bool histories_end) {
         auto open = [this, histories_end](muxrpc::Request request) {
             requests.push_back(json::compact(request.args));
             std::string id(request.arg(0)["id"].string());
-            return muxrpc::Reply<std::unique_ptr<muxrpc::Source>>(
-                std::make_unique<Items>(items[id], histories_end, alive));
+            return source_of(items[id], histories_end, alive);
         };
         theirs.source("createHistoryStream", muxrpc::Allow::peer, open);
         io::Pipe pipe = io::make_pipe();

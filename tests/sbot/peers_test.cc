@@ -4,30 +4,19 @@
 
 #include <functional>
 
+#include "tests/replication/history_peer.h"
 #include "tests/sbot/sessions.h"
 
 namespace sbot::app {
 namespace {
+
+using replication::test::source_of;
 
 class Counter final : public Watcher {
  public:
     void linked(Link&) override { ++came; }
     void unlinked(Link&) override { ++went; }
     int came = 0, went = 0;
-};
-
-/// Gives one item and then nothing any more, without an end.
-class Standing final : public muxrpc::Source {
- public:
-    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
-        if (!std::exchange(given_, true)) co_return std::optional(muxrpc::Body::json("1"));
-        io::Event never;
-        co_await never.wait();
-        co_return std::optional<muxrpc::Body>();
-    }
-
- private:
-    bool given_ = false;
 };
 
 /// A server without anything but connections, on a port of its own.
@@ -81,15 +70,7 @@ class Server {
 class PeersTest : public testing::Test {
  protected:
     /// Runs the loop until it is so; false if that takes too long.
-    bool comes(std::function<bool()> truth) { return loop.run(wait_for(loop, std::move(truth))); }
-
-    static io::Task<bool> wait_for(io::Loop& loop, std::function<bool()> truth) {
-        for (int i = 0; i < 2000 && !truth(); ++i) {
-            auto nap = loop.sleep(5);
-            co_await nap;
-        }
-        co_return truth();
-    }
+    bool comes(std::function<bool()> truth) { return app::comes(loop, std::move(truth)); }
 
     io::Loop loop;
 };
@@ -240,6 +221,7 @@ io::Task<std::size_t> streams_open(muxrpc::Session& session, std::size_t count) 
 }
 
 TEST_F(PeersTest, keep_more_streams_open_for_whom_we_follow) {
+    int alive = 0;
     Server followed(loop, 2), stranger(loop, 3);
     Peers::Options options;
     options.distance = [id = followed.keys.id](const FeedId& feed) {
@@ -247,9 +229,7 @@ TEST_F(PeersTest, keep_more_streams_open_for_whom_we_follow) {
     };
     Server one(loop, 1, std::move(options));
     one.router.source("standing", muxrpc::Allow::peer,
-                      [](const muxrpc::Request&) -> muxrpc::Reply<std::unique_ptr<muxrpc::Source>> {
-                          return std::unique_ptr<muxrpc::Source>(std::make_unique<Standing>());
-                      });
+                      [&alive](const muxrpc::Request&) { return source_of({"1"}, false, alive); });
     const std::size_t count = limits::streams_per_peer_max + 100;
     for (Server* each : {&followed, &stranger}) {
         ASSERT_TRUE(each->dial(one));

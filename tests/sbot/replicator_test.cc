@@ -4,27 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/replication/history_peer.h"
 #include "tests/sbot/sessions.h"
 
 namespace sbot::app {
 namespace {
 
+using replication::test::source_of;
+
 using muxrpc::Allow;
-
-/// A history stream that says nothing, for ever; counts how many of it are open.
-class Silent final : public muxrpc::Source {
- public:
-    explicit Silent(int& open) : open_(open) { ++open_; }
-    ~Silent() override { --open_; }
-    muxrpc::AsyncReply<std::optional<muxrpc::Body>> next() override {
-        co_await never_.wait();
-        co_return std::optional<muxrpc::Body>();
-    }
-
- private:
-    int& open_;
-    io::Event never_;
-};
 
 /// A peer that dials us, and whose history streams stay silent.
 class ReplicatorTest : public testing::Test {
@@ -40,10 +28,8 @@ class ReplicatorTest : public testing::Test {
                            std::unique_ptr<muxrpc::Sink> out) {
                         return replicator->serve(std::move(request), std::move(in), std::move(out));
                     });
-        theirs.source("createHistoryStream", Allow::peer, [this](const muxrpc::Request&) {
-            using Given = std::unique_ptr<muxrpc::Source>;
-            return muxrpc::Reply<Given>(Given(std::make_unique<Silent>(open)));
-        });
+        theirs.source("createHistoryStream", Allow::peer,
+                      [this](const muxrpc::Request&) { return source_of({}, false, open); });
     }
     void dial() {
         both = std::make_unique<Joined>(loop, own, ours, peer, theirs);
