@@ -23,15 +23,11 @@ class RankedQueue {
         lines_[std::min(rank, ranks - 1)].push(feed);
     }
     /// Of one that is not empty.
-    FeedId pop_nearest() { return pop(std::find_if(lines_.begin(), lines_.end(), has_some)); }
-    FeedId pop_farthest() { return pop(std::find_if(lines_.rbegin(), lines_.rend(), has_some)); }
+    FeedId pop_nearest() { return std::find_if(lines_.begin(), lines_.end(), has_some)->pop(); }
+    FeedId pop_farthest() { return std::find_if(lines_.rbegin(), lines_.rend(), has_some)->pop(); }
 
  private:
     static bool has_some(const base::Fifo<FeedId>& line) { return !line.empty(); }
-    template <typename Iterator>
-    static FeedId pop(Iterator line) {
-        return line->pop();
-    }
 
     std::array<base::Fifo<FeedId>, ranks> lines_;
 };
